@@ -1,0 +1,1 @@
+"""What two or more Holdfast services share: domain, contracts, storage, messaging, Stripe."""

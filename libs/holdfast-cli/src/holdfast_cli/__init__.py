@@ -1,0 +1,1 @@
+"""The holdfast command: local stack, demo and operator commands."""

@@ -1,0 +1,1 @@
+"""A stateful, honest Stripe double for development and tests."""

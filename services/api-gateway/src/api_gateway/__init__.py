@@ -1,0 +1,1 @@
+"""HTTP edge of Holdfast: authenticates, validates, reads, and turns writes into commands."""

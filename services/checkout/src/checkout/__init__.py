@@ -1,0 +1,1 @@
+"""Executes billing commands: claim, freeze, call Stripe, bind, answer."""

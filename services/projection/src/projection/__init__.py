@@ -1,0 +1,1 @@
+"""Folds Stripe's events into Holdfast's tables, in order, once."""

@@ -1,0 +1,1 @@
+"""Compares with Stripe, recovers what stalled, retries what failed."""

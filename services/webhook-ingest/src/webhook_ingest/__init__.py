@@ -1,0 +1,1 @@
+"""Receives Stripe's webhooks, verifies them and makes them durable in Kafka."""
