@@ -1,0 +1,3 @@
+"""Wire shapes: what travels on topics and over HTTP. No IO."""
+
+from __future__ import annotations

@@ -1,0 +1,56 @@
+"""Commands: what api-gateway (or reconciler) asks checkout to do. Topic billing.commands.v1."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from billing_common.contracts.envelope import Message, UtcTime
+
+REPLY_PARTITION_HEADER = "reply-partition"
+
+
+class Actor(Message):
+    """Who asked: a signed-in user, or Holdfast itself."""
+
+    kind: Literal["user", "service"]
+    id: str
+
+
+class StartSubscriptionCheckout(Message):
+    """Open one payable session for the plan. Field names inside are ours, not Stripe's."""
+
+    type: Literal["start_subscription_checkout"] = "start_subscription_checkout"
+    client_idempotency_key: str
+    request_fingerprint_hash: str
+    normalized_request: dict[str, Any]
+    plan_code: str
+    success_path: str
+    cancel_path: str
+
+
+class RecoverOperation(Message):
+    """Finish an operation whose worker is gone: its lease has ended."""
+
+    type: Literal["recover_operation"] = "recover_operation"
+    idempotency_row_id: int
+
+
+Payload = Annotated[StartSubscriptionCheckout | RecoverOperation, Field(discriminator="type")]
+
+
+class Command(Message):
+    """The envelope. `deadline_at`: after it the command is answered, not executed."""
+
+    schema_version: Literal[1] = 1
+    command_id: UUID
+    operation_key: str
+    billable_entity_id: int
+    actor: Actor
+    request_id: str
+    issued_at: UtcTime
+    deadline_at: UtcTime
+    traceparent: str | None = None
+    payload: Payload

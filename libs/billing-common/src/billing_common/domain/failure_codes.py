@@ -1,0 +1,161 @@
+"""The closed set of failure codes: persisted, and returned unchanged as `error.code`.
+
+The table gives each code its HTTP status, whether the same key may be tried again (a transient
+block is never stored), and one sentence for a person, with the way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class FailureCode(StrEnum):
+    """Every code a client can see. Adding one is an API change."""
+
+    # authentication, selection, permission
+    AUTHENTICATION_REQUIRED = "authentication_required"
+    BILLING_ENTITY_FORBIDDEN = "billing_entity_forbidden"
+    BILLING_PERMISSION_REQUIRED = "billing_permission_required"
+    WORKSPACE_SELECTION_REQUIRED = "workspace_selection_required"
+    # request
+    VALIDATION_FAILED = "validation_failed"
+    IDEMPOTENCY_KEY_REQUIRED = "idempotency_key_required"
+    IDEMPOTENCY_KEY_INVALID = "idempotency_key_invalid"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    PAYLOAD_TOO_LARGE = "payload_too_large"
+    # idempotency
+    IDEMPOTENCY_CONFLICT = "idempotency_conflict"
+    REQUEST_IN_PROGRESS = "request_in_progress"
+    CHECKOUT_IN_PROGRESS = "checkout_in_progress"
+    COMMAND_DEADLINE_ELAPSED = "command_deadline_elapsed"
+    # checkout
+    CHECKOUT_SESSION_OPEN = "checkout_session_open"
+    CHECKOUT_COMPLETION_PENDING = "checkout_completion_pending"
+    CHECKOUT_RECOVERY_VERIFICATION_PENDING = "checkout_recovery_verification_pending"
+    CHECKOUT_PLAN_NOT_FOUND = "checkout_plan_not_found"
+    CHECKOUT_CONFIGURATION_INVALID = "checkout_configuration_invalid"
+    SUBSCRIPTION_EXISTS_USE_PORTAL = "subscription_exists_use_portal"
+    CHECKOUT_RECOVERY_WINDOW_ELAPSED = "checkout_recovery_window_elapsed"
+    CHECKOUT_REPLAY_PROVENANCE_MISMATCH = "checkout_replay_provenance_mismatch"
+    CHECKOUT_PROVIDER_ERROR = "checkout_provider_error"
+    # webhook
+    WEBHOOK_BODY_MISSING = "webhook_body_missing"
+    WEBHOOK_SIGNATURE_MISSING = "webhook_signature_missing"
+    WEBHOOK_SIGNATURE_INVALID = "webhook_signature_invalid"
+    WEBHOOK_PAYLOAD_INVALID = "webhook_payload_invalid"
+    WEBHOOK_MODE_MISMATCH = "webhook_mode_mismatch"
+    # service
+    SERVICE_UNAVAILABLE = "service_unavailable"
+    INTERNAL_ERROR = "internal_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a code means on the wire. `is_transient`: retrying the same key may succeed."""
+
+    http_status: int
+    is_transient: bool
+    message: str
+
+
+FAILURES: Final[Mapping[FailureCode, Failure]] = MappingProxyType(
+    {
+        FailureCode.AUTHENTICATION_REQUIRED: Failure(
+            401, False, "Sign in first: send a valid bearer token."
+        ),
+        FailureCode.BILLING_ENTITY_FORBIDDEN: Failure(
+            403, False, "This billing account does not exist or you may not use it."
+        ),
+        FailureCode.BILLING_PERMISSION_REQUIRED: Failure(
+            403, False, "You may see this billing account but not change it. Ask a billing manager."
+        ),
+        FailureCode.WORKSPACE_SELECTION_REQUIRED: Failure(
+            409,
+            False,
+            "You can use several billing accounts. Say which one with x-workspace-slug or "
+            "x-billable-entity-id.",
+        ),
+        FailureCode.VALIDATION_FAILED: Failure(
+            400, False, "The request is not valid; field_errors says which fields and why."
+        ),
+        FailureCode.IDEMPOTENCY_KEY_REQUIRED: Failure(
+            400, False, "Send an Idempotency-Key header: one new value per click."
+        ),
+        FailureCode.IDEMPOTENCY_KEY_INVALID: Failure(
+            400, False, "An Idempotency-Key is 1 to 191 printable ASCII characters."
+        ),
+        FailureCode.NOT_FOUND: Failure(404, False, "There is nothing here."),
+        FailureCode.METHOD_NOT_ALLOWED: Failure(
+            405, False, "This resource does not answer to that method; see the Allow header."
+        ),
+        FailureCode.PAYLOAD_TOO_LARGE: Failure(413, False, "The body is larger than allowed."),
+        FailureCode.IDEMPOTENCY_CONFLICT: Failure(
+            409,
+            False,
+            "This Idempotency-Key was used with a different request. Use a new key for a new request.",
+        ),
+        FailureCode.REQUEST_IN_PROGRESS: Failure(
+            409, True, "The same request is still being worked on. Ask again shortly, same key."
+        ),
+        FailureCode.CHECKOUT_IN_PROGRESS: Failure(
+            409, True, "Another checkout of this account is being prepared. Try again shortly."
+        ),
+        FailureCode.COMMAND_DEADLINE_ELAPSED: Failure(
+            503, True, "The request waited too long and was not started. Send it again, same key."
+        ),
+        FailureCode.CHECKOUT_SESSION_OPEN: Failure(
+            409, True, "A checkout is already open for this account. Finish it or let it expire."
+        ),
+        FailureCode.CHECKOUT_COMPLETION_PENDING: Failure(
+            409, True, "A paid checkout is being activated. It takes a moment; do not pay again."
+        ),
+        FailureCode.CHECKOUT_RECOVERY_VERIFICATION_PENDING: Failure(
+            409,
+            True,
+            "The outcome of an earlier checkout is being verified with the payment provider.",
+        ),
+        FailureCode.CHECKOUT_PLAN_NOT_FOUND: Failure(404, False, "There is no such plan on sale."),
+        FailureCode.CHECKOUT_CONFIGURATION_INVALID: Failure(
+            409, False, "This plan cannot be sold as configured. Operators have been told."
+        ),
+        FailureCode.SUBSCRIPTION_EXISTS_USE_PORTAL: Failure(
+            409, False, "This account already has a subscription. Change it in the billing portal."
+        ),
+        FailureCode.CHECKOUT_RECOVERY_WINDOW_ELAPSED: Failure(
+            409, False, "This checkout can no longer be completed. Start a new one with a new key."
+        ),
+        FailureCode.CHECKOUT_REPLAY_PROVENANCE_MISMATCH: Failure(
+            409,
+            False,
+            "This checkout was begun by another version and cannot be repeated safely. "
+            "Start a new one with a new key once it has been verified.",
+        ),
+        FailureCode.CHECKOUT_PROVIDER_ERROR: Failure(
+            502, False, "The payment provider refused this checkout. Operators have been told."
+        ),
+        FailureCode.WEBHOOK_BODY_MISSING: Failure(400, False, "The webhook has no body."),
+        FailureCode.WEBHOOK_SIGNATURE_MISSING: Failure(
+            400, False, "The Stripe-Signature header is missing."
+        ),
+        FailureCode.WEBHOOK_SIGNATURE_INVALID: Failure(
+            400, False, "The signature does not match the body, the secret or the time."
+        ),
+        FailureCode.WEBHOOK_PAYLOAD_INVALID: Failure(
+            400, False, "The signed body is not a Stripe event."
+        ),
+        FailureCode.WEBHOOK_MODE_MISMATCH: Failure(
+            400, False, "The event belongs to another mode or account than this endpoint."
+        ),
+        FailureCode.SERVICE_UNAVAILABLE: Failure(
+            503, True, "The service cannot do this right now. Nothing was done; try again shortly."
+        ),
+        FailureCode.INTERNAL_ERROR: Failure(
+            500, True, "Something went wrong on our side. Try again with the same key."
+        ),
+    }
+)

@@ -1,0 +1,3 @@
+"""Logs, metrics, health and the open-transaction guard."""
+
+from __future__ import annotations

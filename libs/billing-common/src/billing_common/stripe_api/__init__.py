@@ -1,0 +1,3 @@
+"""The one door to Stripe: the only importer of the SDK."""
+
+from __future__ import annotations

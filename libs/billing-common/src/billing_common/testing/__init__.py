@@ -1,0 +1,3 @@
+"""Builders and recorders for tests; production code never imports this."""
+
+from __future__ import annotations
