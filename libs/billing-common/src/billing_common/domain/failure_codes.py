@@ -59,103 +59,105 @@ class Failure:
     """What a code means on the wire. `is_transient`: retrying the same key may succeed."""
 
     http_status: int
-    is_transient: bool
     message: str
+    is_transient: bool
+
+
+def _final(http_status: int, message: str) -> Failure:
+    return Failure(http_status, message, is_transient=False)
+
+
+def _transient(http_status: int, message: str) -> Failure:
+    return Failure(http_status, message, is_transient=True)
 
 
 FAILURES: Final[Mapping[FailureCode, Failure]] = MappingProxyType(
     {
-        FailureCode.AUTHENTICATION_REQUIRED: Failure(
-            401, False, "Sign in first: send a valid bearer token."
+        FailureCode.AUTHENTICATION_REQUIRED: _final(
+            401, "Sign in first: send a valid bearer token."
         ),
-        FailureCode.BILLING_ENTITY_FORBIDDEN: Failure(
-            403, False, "This billing account does not exist or you may not use it."
+        FailureCode.BILLING_ENTITY_FORBIDDEN: _final(
+            403, "This billing account does not exist or you may not use it."
         ),
-        FailureCode.BILLING_PERMISSION_REQUIRED: Failure(
-            403, False, "You may see this billing account but not change it. Ask a billing manager."
+        FailureCode.BILLING_PERMISSION_REQUIRED: _final(
+            403, "You may see this billing account but not change it. Ask a billing manager."
         ),
-        FailureCode.WORKSPACE_SELECTION_REQUIRED: Failure(
+        FailureCode.WORKSPACE_SELECTION_REQUIRED: _final(
             409,
-            False,
             "You can use several billing accounts. Say which one with x-workspace-slug or "
             "x-billable-entity-id.",
         ),
-        FailureCode.VALIDATION_FAILED: Failure(
-            400, False, "The request is not valid; field_errors says which fields and why."
+        FailureCode.VALIDATION_FAILED: _final(
+            400, "The request is not valid; field_errors says which fields and why."
         ),
-        FailureCode.IDEMPOTENCY_KEY_REQUIRED: Failure(
-            400, False, "Send an Idempotency-Key header: one new value per click."
+        FailureCode.IDEMPOTENCY_KEY_REQUIRED: _final(
+            400, "Send an Idempotency-Key header: one new value per click."
         ),
-        FailureCode.IDEMPOTENCY_KEY_INVALID: Failure(
-            400, False, "An Idempotency-Key is 1 to 191 printable ASCII characters."
+        FailureCode.IDEMPOTENCY_KEY_INVALID: _final(
+            400, "An Idempotency-Key is 1 to 191 printable ASCII characters."
         ),
-        FailureCode.NOT_FOUND: Failure(404, False, "There is nothing here."),
-        FailureCode.METHOD_NOT_ALLOWED: Failure(
-            405, False, "This resource does not answer to that method; see the Allow header."
+        FailureCode.NOT_FOUND: _final(404, "There is nothing here."),
+        FailureCode.METHOD_NOT_ALLOWED: _final(
+            405, "This resource does not answer to that method; see the Allow header."
         ),
-        FailureCode.PAYLOAD_TOO_LARGE: Failure(413, False, "The body is larger than allowed."),
-        FailureCode.IDEMPOTENCY_CONFLICT: Failure(
+        FailureCode.PAYLOAD_TOO_LARGE: _final(413, "The body is larger than allowed."),
+        FailureCode.IDEMPOTENCY_CONFLICT: _final(
             409,
-            False,
-            "This Idempotency-Key was used with a different request. Use a new key for a new request.",
+            "This Idempotency-Key was used with a different request. Use a new key for a new one.",
         ),
-        FailureCode.REQUEST_IN_PROGRESS: Failure(
-            409, True, "The same request is still being worked on. Ask again shortly, same key."
+        FailureCode.REQUEST_IN_PROGRESS: _transient(
+            409, "The same request is still being worked on. Ask again shortly, same key."
         ),
-        FailureCode.CHECKOUT_IN_PROGRESS: Failure(
-            409, True, "Another checkout of this account is being prepared. Try again shortly."
+        FailureCode.CHECKOUT_IN_PROGRESS: _transient(
+            409, "Another checkout of this account is being prepared. Try again shortly."
         ),
-        FailureCode.COMMAND_DEADLINE_ELAPSED: Failure(
-            503, True, "The request waited too long and was not started. Send it again, same key."
+        FailureCode.COMMAND_DEADLINE_ELAPSED: _transient(
+            503, "The request waited too long and was not started. Send it again, same key."
         ),
-        FailureCode.CHECKOUT_SESSION_OPEN: Failure(
-            409, True, "A checkout is already open for this account. Finish it or let it expire."
+        FailureCode.CHECKOUT_SESSION_OPEN: _transient(
+            409, "A checkout is already open for this account. Finish it or let it expire."
         ),
-        FailureCode.CHECKOUT_COMPLETION_PENDING: Failure(
-            409, True, "A paid checkout is being activated. It takes a moment; do not pay again."
+        FailureCode.CHECKOUT_COMPLETION_PENDING: _transient(
+            409, "A paid checkout is being activated. It takes a moment; do not pay again."
         ),
-        FailureCode.CHECKOUT_RECOVERY_VERIFICATION_PENDING: Failure(
+        FailureCode.CHECKOUT_RECOVERY_VERIFICATION_PENDING: _transient(
             409,
-            True,
             "The outcome of an earlier checkout is being verified with the payment provider.",
         ),
-        FailureCode.CHECKOUT_PLAN_NOT_FOUND: Failure(404, False, "There is no such plan on sale."),
-        FailureCode.CHECKOUT_CONFIGURATION_INVALID: Failure(
-            409, False, "This plan cannot be sold as configured. Operators have been told."
+        FailureCode.CHECKOUT_PLAN_NOT_FOUND: _final(404, "There is no such plan on sale."),
+        FailureCode.CHECKOUT_CONFIGURATION_INVALID: _final(
+            409, "This plan cannot be sold as configured. Operators have been told."
         ),
-        FailureCode.SUBSCRIPTION_EXISTS_USE_PORTAL: Failure(
-            409, False, "This account already has a subscription. Change it in the billing portal."
+        FailureCode.SUBSCRIPTION_EXISTS_USE_PORTAL: _final(
+            409, "This account already has a subscription. Change it in the billing portal."
         ),
-        FailureCode.CHECKOUT_RECOVERY_WINDOW_ELAPSED: Failure(
-            409, False, "This checkout can no longer be completed. Start a new one with a new key."
+        FailureCode.CHECKOUT_RECOVERY_WINDOW_ELAPSED: _final(
+            409, "This checkout can no longer be completed. Start a new one with a new key."
         ),
-        FailureCode.CHECKOUT_REPLAY_PROVENANCE_MISMATCH: Failure(
+        FailureCode.CHECKOUT_REPLAY_PROVENANCE_MISMATCH: _final(
             409,
-            False,
             "This checkout was begun by another version and cannot be repeated safely. "
             "Start a new one with a new key once it has been verified.",
         ),
-        FailureCode.CHECKOUT_PROVIDER_ERROR: Failure(
-            502, False, "The payment provider refused this checkout. Operators have been told."
+        FailureCode.CHECKOUT_PROVIDER_ERROR: _final(
+            502, "The payment provider refused this checkout. Operators have been told."
         ),
-        FailureCode.WEBHOOK_BODY_MISSING: Failure(400, False, "The webhook has no body."),
-        FailureCode.WEBHOOK_SIGNATURE_MISSING: Failure(
-            400, False, "The Stripe-Signature header is missing."
+        FailureCode.WEBHOOK_BODY_MISSING: _final(400, "The webhook has no body."),
+        FailureCode.WEBHOOK_SIGNATURE_MISSING: _final(
+            400, "The Stripe-Signature header is missing."
         ),
-        FailureCode.WEBHOOK_SIGNATURE_INVALID: Failure(
-            400, False, "The signature does not match the body, the secret or the time."
+        FailureCode.WEBHOOK_SIGNATURE_INVALID: _final(
+            400, "The signature does not match the body, the secret or the time."
         ),
-        FailureCode.WEBHOOK_PAYLOAD_INVALID: Failure(
-            400, False, "The signed body is not a Stripe event."
+        FailureCode.WEBHOOK_PAYLOAD_INVALID: _final(400, "The signed body is not a Stripe event."),
+        FailureCode.WEBHOOK_MODE_MISMATCH: _final(
+            400, "The event belongs to another mode or account than this endpoint."
         ),
-        FailureCode.WEBHOOK_MODE_MISMATCH: Failure(
-            400, False, "The event belongs to another mode or account than this endpoint."
+        FailureCode.SERVICE_UNAVAILABLE: _transient(
+            503, "The service cannot do this right now. Nothing was done; try again shortly."
         ),
-        FailureCode.SERVICE_UNAVAILABLE: Failure(
-            503, True, "The service cannot do this right now. Nothing was done; try again shortly."
-        ),
-        FailureCode.INTERNAL_ERROR: Failure(
-            500, True, "Something went wrong on our side. Try again with the same key."
+        FailureCode.INTERNAL_ERROR: _transient(
+            500, "Something went wrong on our side. Try again with the same key."
         ),
     }
 )

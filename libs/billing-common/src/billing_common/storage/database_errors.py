@@ -1,0 +1,57 @@
+"""What a driver error means, decided by its number: classes differ between MySQL and MariaDB."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError
+
+from billing_common.domain.errors import TransientError
+
+DUPLICATE_KEY: Final = 1062
+# Deadlock, lock wait timeout, record changed since last read (MariaDB), NOWAIT lock (MySQL).
+RETRYABLE: Final = frozenset({1213, 1205, 1020, 3572})
+# Server or connection gone, read-only after failover, too many connections.
+CONNECTION_LOST: Final = frozenset({2002, 2003, 2006, 2013, 2014, 2055, 1040, 1053, 1290, 1927})
+
+_KEY_NAME = re.compile(r"for key '(?:[^'.]+\.)?([^'.]+)'")
+
+
+class DatabaseUnavailable(TransientError):  # noqa: N818 - exceptions are facts here
+    """The database did not answer, or kept losing locks. Nothing of this closure is stored."""
+
+    code = "database_unavailable"
+
+
+class CommitOutcomeUnknown(TransientError):  # noqa: N818
+    """COMMIT was sent and its answer lost: the transaction may or may not be stored.
+
+    The way out is to read again by the row's own key; never to assume it failed.
+    """
+
+    code = "commit_outcome_unknown"
+
+
+def error_number(error: BaseException) -> int | None:
+    """The server's or driver's error number, or None when there is none."""
+    if not isinstance(error, DBAPIError) or error.orig is None or not error.orig.args:
+        return None
+    number = error.orig.args[0]
+    return number if isinstance(number, int) else None
+
+
+def is_connection_lost(error: BaseException) -> bool:
+    """Whether the statement's fate is open because the connection is gone."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return error_number(error) in CONNECTION_LOST or isinstance(error, ConnectionError)
+
+
+def duplicate_key_name(error: BaseException) -> str | None:
+    """The unique key that refused the row, without its table, or None for other errors."""
+    if error_number(error) != DUPLICATE_KEY:
+        return None
+    assert isinstance(error, DBAPIError)  # noqa: S101 - error_number has just proved it
+    found = _KEY_NAME.search(str(error.orig))
+    return found.group(1) if found else None
