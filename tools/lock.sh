@@ -9,3 +9,5 @@ for member in $members; do omit="$omit --no-emit-package $member"; done
 uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
     --no-header --no-annotate $omit "$@" \
     requirements/dev.in libs/*/pyproject.toml services/*/pyproject.toml -o requirements/dev.txt
+# What pip itself installs first (tools/bootstrap.sh): uv, at the very pin of dev.txt.
+awk '/^[a-z]/ { wanted = /^uv==/ } wanted' requirements/dev.txt >requirements/bootstrap.txt
