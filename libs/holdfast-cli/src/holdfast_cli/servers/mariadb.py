@@ -18,6 +18,14 @@ def find_mariadbd() -> Path | None:
     return Path(found) if found else None
 
 
+def find_install_program() -> Path | None:
+    """The script that makes the data files; it needs my_print_defaults of the client package."""
+    if shutil.which("my_print_defaults") is None:
+        return None
+    found = shutil.which("mariadb-install-db")
+    return Path(found) if found else None
+
+
 def mariadb_version(binary: Path) -> str:
     shown = subprocess.run(
         [binary, "--no-defaults", "--version"],
@@ -40,18 +48,22 @@ class MariaDbServer(SqlServer):
     def _binary(self) -> Path:
         binary = find_mariadbd()
         if binary is None:
-            raise ServerStartFailed(
-                self.name,
-                "the program mariadbd is not installed",
-                "apt-get install mariadb-server-core mariadb-client-core (as root)",
-            )
+            raise self._missing("mariadbd")
         return binary
 
+    def _missing(self, program: str) -> ServerStartFailed:
+        return ServerStartFailed(
+            self.name,
+            f"the program {program} is not installed",
+            "apt-get install mariadb-server-core mariadb-client-core (as root)",
+        )
+
     def _initialise_command(self, files_dir: Path) -> list[str]:
-        self._binary()
-        program = shutil.which("mariadb-install-db") or "/usr/bin/mariadb-install-db"
+        program = find_install_program()
+        if program is None:
+            raise self._missing("mariadb-install-db or my_print_defaults")
         return [
-            program,
+            str(program),
             "--no-defaults",
             f"--datadir={files_dir}",
             "--auth-root-authentication-method=socket",

@@ -75,12 +75,14 @@ class MySqlServer(SqlServer):
 
 def mysqld_command(root_dir: Path) -> list[str]:
     """mysqld through the unpacked folder's own loader and libraries."""
-    libraries = ":".join(
-        str(root_dir / folder)
-        for folder in ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "usr/lib")
-    )
-    loader = root_dir / "usr/lib64/ld-linux-x86-64.so.2"
-    return [str(loader), "--library-path", libraries, str(root_dir / "usr/sbin/mysqld")]
+    folders = [*root_dir.glob("usr/lib/*-linux-gnu"), *root_dir.glob("lib/*-linux-gnu")]
+    loaders = [*root_dir.glob("usr/lib64/ld-linux-*.so.*"), *root_dir.glob("usr/lib/ld-linux-*")]
+    if not loaders:
+        raise ServerStartFailed(
+            "MySQL", f"no program loader in {root_dir}", "remove that folder and fetch it again"
+        )
+    libraries = ":".join(str(folder) for folder in folders)
+    return [str(loaders[0]), "--library-path", libraries, str(root_dir / "usr/sbin/mysqld")]
 
 
 def mysql_version(root_dir: Path) -> str:
