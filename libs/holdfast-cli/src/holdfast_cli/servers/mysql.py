@@ -68,7 +68,7 @@ class MySqlServer(SqlServer):
             f"--socket={self.socket_path}",
             f"--pid-file={self.data_dir / 'mysqld.pid'}",
             f"--init-file={self._init_file}",
-            *engine_options(mysqlx="OFF", innodb_redo_log_capacity="96M"),
+            *engine_options(mysqlx="OFF", secure_file_priv="NULL", innodb_redo_log_capacity="96M"),
             *run_as_options(),
         ]
 
