@@ -11,6 +11,8 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 LOCK_WAIT_SECONDS: Final = 5
+# Behind a schema change: the servers' defaults are a day and a year.
+METADATA_LOCK_WAIT_SECONDS: Final = 10
 CONNECT_TIMEOUT_SECONDS: Final = 5
 # Longer than any statement of ours; on expiry the driver drops the connection.
 READ_TIMEOUT_SECONDS: Final = 30
@@ -20,6 +22,7 @@ POOL_TIMEOUT_SECONDS: Final = 10
 SESSION_SETTINGS: Final = (
     "SET time_zone = '+00:00', "
     f"innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}, "
+    f"lock_wait_timeout = {METADATA_LOCK_WAIT_SECONDS}, "
     "sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
 )
 

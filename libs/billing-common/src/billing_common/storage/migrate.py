@@ -111,8 +111,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--url-from-env",
         action="store_true",
-        required=True,
-        help=f"read the database URL from {URL_VARIABLE}: a URL holds a password",
+        default=True,
+        help=f"read the database URL from {URL_VARIABLE} (always: a URL holds a password)",
     )
     parser.add_argument("--revision", default="head", help="where to go (default: the newest)")
     options = parser.parse_args(arguments)

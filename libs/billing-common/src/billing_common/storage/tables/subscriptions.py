@@ -100,12 +100,15 @@ billing_subscription_items: Final = Table(
     row_reference("subscription_id"),
     provider(),
     external_id("provider_subscription_item_id"),
+    external_id("provider_price_id"),
     row_reference("billing_plan_price_id", nullable=True),
     Column(
         "billing_component", word_of(*BILLING_COMPONENTS), nullable=False, server_default="base"
     ),
     Column("usage_type", word_of(*USAGE_TYPES), nullable=False, server_default="licensed"),
     Column("quantity", mysql.INTEGER(unsigned=True), nullable=True),
+    moment("current_period_start"),
+    moment("current_period_end"),
     flag("is_active", default=True),
     *watermark(),
     metadata_json(),

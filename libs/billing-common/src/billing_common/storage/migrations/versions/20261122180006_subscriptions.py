@@ -70,12 +70,15 @@ def upgrade() -> None:
             subscription_id BIGINT UNSIGNED NOT NULL,
             provider VARBINARY(32) NOT NULL,
             provider_subscription_item_id VARBINARY(255) NOT NULL,
+            provider_price_id VARBINARY(255) NOT NULL,
             billing_plan_price_id BIGINT UNSIGNED,
             billing_component ENUM('base', 'seat', 'metered', 'add_on') CHARACTER SET ascii COLLATE
                 ascii_bin NOT NULL DEFAULT 'base',
             usage_type ENUM('licensed', 'metered') CHARACTER SET ascii COLLATE ascii_bin NOT NULL
                 DEFAULT 'licensed',
             quantity INTEGER UNSIGNED,
+            current_period_start DATETIME(6),
+            current_period_end DATETIME(6),
             is_active BOOL NOT NULL DEFAULT 1,
             last_provider_event_created_at DATETIME(6),
             last_provider_event_id VARBINARY(255),
