@@ -32,7 +32,7 @@ CHECKOUT_SESSION_COLUMNS: Final = (
 )
 
 
-def checkout_session_from_row(row: Row[Any]) -> CheckoutSession:
+def checkout_session_from_row(row: Row[*tuple[Any, ...]]) -> CheckoutSession:
     """A row selected with CHECKOUT_SESSION_COLUMNS."""
     return CheckoutSession(
         id=row.id,

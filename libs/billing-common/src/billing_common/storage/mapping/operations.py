@@ -44,7 +44,7 @@ OPERATION_COLUMNS: Final = (
 )
 
 
-def operation_from_row(row: Row[Any]) -> Operation:
+def operation_from_row(row: Row[*tuple[Any, ...]]) -> Operation:
     """A row selected with OPERATION_COLUMNS."""
     return Operation(
         id=row.id,
@@ -85,7 +85,7 @@ def frozen_values(frozen: FrozenRequest) -> dict[str, Any]:
     }
 
 
-def _frozen_from_row(row: Row[Any]) -> FrozenRequest | None:
+def _frozen_from_row(row: Row[*tuple[Any, ...]]) -> FrozenRequest | None:
     """None unless every part is there: a request that is only partly known cannot be replayed."""
     parts = (
         row.provider_request_params,

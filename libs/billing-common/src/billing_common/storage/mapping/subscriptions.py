@@ -36,7 +36,7 @@ SUBSCRIPTION_COLUMNS: Final = (
 )
 
 
-def subscription_from_row(row: Row[Any]) -> Subscription:
+def subscription_from_row(row: Row[*tuple[Any, ...]]) -> Subscription:
     """A row selected with SUBSCRIPTION_COLUMNS."""
     return Subscription(
         id=row.id,

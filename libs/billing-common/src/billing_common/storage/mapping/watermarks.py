@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from billing_common.domain.ordering import Watermark
 
 
-def watermark_from_row(row: Row[Any]) -> Watermark | None:
+def watermark_from_row(row: Row[*tuple[Any, ...]]) -> Watermark | None:
     """None when no provider event was folded into the row yet."""
     if row.last_provider_event_created_at is None or row.last_provider_event_id is None:
         return None
