@@ -1,0 +1,12 @@
+"""The whole suite's fixtures live in tests/fixtures, one idea a module; this only names them."""
+
+from __future__ import annotations
+
+pytest_plugins = [
+    "tests.fixtures.run_report",
+    "tests.fixtures.required_kinds",
+    "tests.fixtures.shared_servers",
+    "tests.fixtures.databases",
+    "tests.fixtures.brokers",
+    "tests.fixtures.fault_proxy",
+]
