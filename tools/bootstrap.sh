@@ -90,7 +90,7 @@ pass_pip_settings_to_uv() {
 
 fingerprint() {
     {
-        "$python" -c 'import sys; print(sys.version, sys.executable)'
+        "$python" -c 'import sys; print(sys.version_info[:3], sys.executable)'
         pwd
         cat requirements/bootstrap.txt requirements/dev.txt libs/*/pyproject.toml \
             services/*/pyproject.toml tools/bootstrap.sh
