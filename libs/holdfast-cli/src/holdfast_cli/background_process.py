@@ -107,6 +107,9 @@ class BackgroundProcess:
                 os.kill(member.pid, signal.SIGKILL)
         if left:
             self._wait_until_gone(_KILL_WAIT_SECONDS)
+        if self._child is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(_KILL_WAIT_SECONDS)
         self.pid_file.unlink(missing_ok=True)
         return not left
 

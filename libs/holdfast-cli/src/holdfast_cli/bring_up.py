@@ -19,6 +19,7 @@ from holdfast_cli.interrupts import stop_signals_raise
 from holdfast_cli.jobs import run_job
 from holdfast_cli.local_secrets import LocalSecrets, load_or_create_secrets
 from holdfast_cli.paths import StackPaths
+from holdfast_cli.process_launch import launch_of
 from holdfast_cli.process_table import require_linux
 from holdfast_cli.progress import Progress
 from holdfast_cli.stack import Stack
@@ -34,7 +35,7 @@ def bring_up(stack: Stack, progress: Progress) -> bool:
     stack.paths.create()
     with only_one_at_a_time(stack.paths), stop_signals_raise():
         secrets = load_or_create_secrets(stack.paths.secrets_file)
-        start = StackStart(stack, secrets, progress)
+        start = StackStart(stack, progress, lambda name: launch_of(name, stack, secrets))
         try:
             _start_everything(stack, secrets, start, progress)
         except BaseException:

@@ -24,7 +24,8 @@ _DATABASE_USERS: Final = {
     "reconciler": "hf_reconciler",
 }
 _CALLS_STRIPE: Final = frozenset({"checkout", "projection", "reconciler"})
-_DERIVES_KEYS: Final = frozenset({"api-gateway", "checkout", "reconciler"})
+_NAMES_OPERATIONS: Final = frozenset({"api-gateway", "checkout", "reconciler"})
+_NAMES_PROVIDER_CALLS: Final = frozenset({"checkout", "reconciler"})
 
 # Of the caller's own environment only this is handed down: no token or key by accident.
 _INHERITED: Final = frozenset(
@@ -67,8 +68,9 @@ def service_environment(
     }
     if name in _DATABASE_USERS:
         values["BILLING_DATABASE_URL"] = database_url(_DATABASE_USERS[name], settings, secrets)
-    if name in _DERIVES_KEYS:
+    if name in _NAMES_OPERATIONS:
         values["BILLING_OPERATION_KEY_SECRET"] = secrets.operation_key_secret
+    if name in _NAMES_PROVIDER_CALLS:
         values["BILLING_PROVIDER_IDEMPOTENCY_KEY_SECRET"] = secrets.provider_idempotency_key_secret
     if name in _CALLS_STRIPE:
         values |= stripe_environment(settings, secrets)

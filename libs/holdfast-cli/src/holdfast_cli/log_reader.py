@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 _POLL_SECONDS = 0.25
@@ -23,31 +23,38 @@ def follow(
     logs: Mapping[str, Path], show: Callable[[str, str], None], *, goes_on: Callable[[], bool]
 ) -> None:
     """Call `show(name, line)` for each line written from now on, while `goes_on()`."""
-    readers = {name: _new_lines(path) for name, path in logs.items()}
+    readers = {name: _GrowingLog(path) for name, path in logs.items()}
     while goes_on():
         quiet = True
         for name, reader in readers.items():
-            for line in next(reader):
+            for line in reader.new_lines():
                 show(name, line)
                 quiet = False
         if quiet:
             time.sleep(_POLL_SECONDS)
 
 
-def _new_lines(path: Path) -> Iterator[list[str]]:
-    """Each step yields the whole lines written since the last one; survives rotation."""
-    position = path.stat().st_size if path.is_file() else 0
-    rest = b""
-    while True:
-        size = path.stat().st_size if path.is_file() else 0
-        if size < position:
-            position, rest = 0, b""
-        if size == position:
-            yield []
-            continue
-        with path.open("rb") as log:
-            log.seek(position)
-            data = rest + log.read()
-            position = log.tell()
-        *lines, rest = data.split(b"\n")
-        yield [line.decode(errors="replace") for line in lines]
+class _GrowingLog:
+    """A log from where it ends now; survives that the file is cut or replaced."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._position = self._size()
+        self._rest = b""
+
+    def new_lines(self) -> list[str]:
+        """The whole lines written since the last call."""
+        size = self._size()
+        if size < self._position:
+            self._position, self._rest = 0, b""
+        if size == self._position:
+            return []
+        with self._path.open("rb") as log:
+            log.seek(self._position)
+            data = self._rest + log.read()
+            self._position = log.tell()
+        *lines, self._rest = data.split(b"\n")
+        return [line.decode(errors="replace") for line in lines]
+
+    def _size(self) -> int:
+        return self._path.stat().st_size if self._path.is_file() else 0

@@ -10,12 +10,10 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from holdfast_cli.background_process import BackgroundProcess
+from holdfast_cli.background_process import BackgroundProcess, Launch
 from holdfast_cli.failures import StackFailure
 from holdfast_cli.interrupts import stop_signals_put_off
 from holdfast_cli.leftovers import kill_processes_of
-from holdfast_cli.local_secrets import LocalSecrets
-from holdfast_cli.process_launch import launch_of
 from holdfast_cli.progress import Progress
 from holdfast_cli.readiness import wait_until_ready
 from holdfast_cli.servers import ChildServer, ServerStartFailed, require_free_port
@@ -29,10 +27,12 @@ STOP_SECONDS = 30.0
 class StackStart:
     """Starts what does not run; `changed` tells whether anything had to be started."""
 
-    def __init__(self, stack: Stack, secrets: LocalSecrets, progress: Progress) -> None:
+    def __init__(
+        self, stack: Stack, progress: Progress, launch_of: Callable[[str], Launch]
+    ) -> None:
         self._stack = stack
-        self._secrets = secrets
         self._progress = progress
+        self._launch_of = launch_of
         self._undo: list[Callable[[], object]] = []
 
     @property
@@ -88,7 +88,7 @@ class StackStart:
         except ServerStartFailed as error:
             raise port_taken(name, port, error.reason) from error
         self._undo.append(lambda: process.stop(timeout_seconds=STOP_SECONDS))
-        process.start(launch_of(name, self._stack, self._secrets))
+        process.start(self._launch_of(name))
 
 
 def stop_processes(processes: Mapping[str, BackgroundProcess], progress: Progress) -> None:
