@@ -50,9 +50,9 @@ class StripeEventHeaders:
         return pairs
 
     @classmethod
-    def from_pairs(cls, pairs: Iterable[tuple[str, bytes]]) -> StripeEventHeaders:
+    def from_pairs(cls, pairs: Iterable[tuple[str, bytes | None]]) -> StripeEventHeaders:
         """Raises ValueError or KeyError when ingest's headers are missing or damaged."""
-        found = {name: value.decode() for name, value in pairs}
+        found = {name: value.decode() for name, value in pairs if value is not None}
         attempt = found.get(RETRY_ATTEMPT)
         return cls(
             event_id=found[EVENT_ID],

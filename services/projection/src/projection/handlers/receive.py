@@ -1,0 +1,88 @@
+"""From a record of the log to an event the core can fold. Pure; nothing is trusted yet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from billing_common.contracts.stripe_event_headers import StripeEventHeaders
+from billing_common.messaging.records import Record
+from billing_common.stripe_api.translate import StripeShapeUnexpected, object_from_stripe
+from projection.decisions.event import ROUTES, RefusalCode, Refused, StripeEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """An event of the log. `event` is None when its type is not routed."""
+
+    offset: int
+    headers: StripeEventHeaders
+    payload: bytes
+    account: str | None
+    object_id: str | None
+    object_type: str | None
+    customer_id: str | None
+    event: StripeEvent | Refused | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that ingest cannot have written: for the dead-letter topic."""
+
+    record: Record
+    reason: str
+    problem: str
+
+
+def receive(record: Record) -> Received | Unreadable:
+    """Total over any bytes."""
+    try:
+        headers = StripeEventHeaders.from_pairs(record.headers)
+        body = json.loads(record.value or b"")
+        source = body["data"]["object"]
+        created_at = datetime.fromtimestamp(headers.created, UTC)
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError, OSError) as error:
+        return Unreadable(record, "not_an_event", type(error).__name__)
+    if not isinstance(source, Mapping):
+        return Unreadable(record, "not_an_event", "data.object is not an object")
+    return Received(
+        offset=record.offset,
+        headers=headers,
+        payload=record.value or b"",
+        account=_text(body.get("account")),
+        object_id=_text(source.get("id")),
+        object_type=_text(source.get("object")),
+        customer_id=_customer_of(source),
+        event=_event(headers, created_at, source),
+    )
+
+
+def _event(
+    headers: StripeEventHeaders, created_at: datetime, source: Mapping[str, Any]
+) -> StripeEvent | Refused | None:
+    if headers.event_type not in ROUTES:
+        return None
+    try:
+        translated = object_from_stripe(source)
+    except StripeShapeUnexpected as error:
+        return Refused(RefusalCode.SHAPE_UNEXPECTED, str(error))
+    return StripeEvent(
+        event_id=headers.event_id,
+        type=headers.event_type,
+        created_at=created_at,
+        object=translated,
+    )
+
+
+def _customer_of(source: Mapping[str, Any]) -> str | None:
+    if source.get("object") == "customer":
+        return _text(source.get("id"))
+    customer = source.get("customer")
+    return _text(customer.get("id")) if isinstance(customer, Mapping) else _text(customer)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
