@@ -13,6 +13,3 @@ class ProjectionSettings(DatabaseSettings, KafkaSettings, StripeSettings):
     batch_records_max: int = Field(
         default=500, validation_alias="PROJECTION_BATCH_RECORDS_MAX", ge=1, le=5000
     )
-    event_attempts_max: int = Field(
-        default=8, validation_alias="PROJECTION_EVENT_ATTEMPTS_MAX", ge=1, le=100
-    )

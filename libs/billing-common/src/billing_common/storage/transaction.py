@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, NewType, TypeVar
 
 import structlog
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction
@@ -85,6 +86,12 @@ class Database:
             if is_connection_lost(error):
                 raise DatabaseUnavailable(f"{name}: connection lost") from error
             raise
+
+    async def is_reachable(self) -> bool:
+        """For readiness: one round trip. Raises like `read`."""
+        async with self.read(name="probe") as connection:
+            await connection.execute(text("SELECT 1"))
+        return True
 
     async def close(self) -> None:
         """Give all connections back to the server."""
