@@ -14,6 +14,7 @@ from holdfast_cli.servers.install.cache import Say, locked
 KAFKA_VERSION = "4.1.1"
 _NAME = "Apache Kafka"
 _FETCH_SECONDS = 600
+_PLUGIN_VERSION = "2.8"  # named, so that a run today is a run tomorrow
 
 # slf4j-simple writes the server's log to stderr, which is its log file here.
 _POM = """<project><modelVersion>4.0.0</modelVersion>
@@ -74,7 +75,7 @@ def _copy_dependencies(folder: Path, version: str) -> Path:
         "--batch-mode",
         "--strict-checksums",
         f"--file={pom}",
-        "dependency:copy-dependencies",
+        f"org.apache.maven.plugins:maven-dependency-plugin:{_PLUGIN_VERSION}:copy-dependencies",
         "-DincludeScope=runtime",
         f"-DoutputDirectory={libs}",
     ]
@@ -89,11 +90,18 @@ def _copy_dependencies(folder: Path, version: str) -> Path:
     if done.returncode != 0 or not (libs / f"kafka_2.13-{version}.jar").exists():
         raise ServerStartFailed(
             _NAME,
-            f"Maven could not fetch version {version}: {(done.stdout + done.stderr)[-800:]}",
+            f"Maven could not fetch version {version}: {_first_words(done.stdout + done.stderr)}",
             "check that Maven reaches its repository (a mirror or proxy goes into "
             "~/.m2/settings.xml), or set KAFKA_BOOTSTRAP_SERVERS to a running broker",
         )
     return libs
+
+
+def _first_words(output: str) -> str:
+    """Maven's reason is in its first error line; pages of advice follow."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", output)
+    errors = [line for line in plain.splitlines() if line.startswith("[ERROR]")]
+    return (errors[0] if errors else plain.strip())[:800]
 
 
 def _differences(libs: Path, version: str) -> list[str]:
