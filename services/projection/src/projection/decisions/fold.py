@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from billing_common.domain.catalogue import PlanPrice
 from billing_common.domain.provider_objects import (
     ProviderInvoice,
     ProviderSession,
@@ -13,7 +14,7 @@ from projection.decisions.correlation import correlate
 from projection.decisions.event import Applied, Family, ObjectRef, Outcome, StripeEvent, Truth
 from projection.decisions.invoices import fold_invoice
 from projection.decisions.sessions import fold_session, reconcile_sessions
-from projection.decisions.state import EntityState, PlanPrice
+from projection.decisions.state import EntityState
 from projection.decisions.subscriptions import fold_subscription
 
 

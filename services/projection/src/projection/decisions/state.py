@@ -16,16 +16,6 @@ Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
-class PlanPrice:
-    """What the catalogue says about a provider price."""
-
-    billing_plan_price_id: int
-    plan_id: int
-    billing_component: str
-    usage_type: str
-
-
-@dataclass(frozen=True, slots=True)
 class Change:
     """One object changed; becomes a message on billing.changes.v1."""
 

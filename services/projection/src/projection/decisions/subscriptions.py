@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from billing_common.domain.canonical_subscription import select_canonical
+from billing_common.domain.catalogue import PlanPrice
 from billing_common.domain.ordering import Order, Watermark, advance, compare
 from billing_common.domain.provider_objects import ProviderSubscription
 from billing_common.domain.subscription import TERMINAL, Subscription
@@ -21,7 +22,7 @@ from projection.decisions.event import (
     Refused,
     StripeEvent,
 )
-from projection.decisions.state import Change, EntityState, PlanPrice
+from projection.decisions.state import Change, EntityState
 
 
 def fold_subscription(

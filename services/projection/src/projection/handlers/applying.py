@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from billing_common.domain.canonical_subscription import select_canonical
+from billing_common.domain.catalogue import PlanPrice
 from billing_common.domain.errors import BugError
 from billing_common.domain.subscription import CURRENT_CAPABLE
 from billing_common.storage.transaction import WriteConnection
-from projection.decisions.state import EntityState, PlanPrice
+from projection.decisions.state import EntityState
 from projection.repository import invoices, sessions, subscriptions
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from billing_common.domain.catalogue import PlanPrice
 from billing_common.domain.checkout_session import CheckoutSession
 from billing_common.domain.idempotency import Operation
 from billing_common.domain.invoice import Invoice, Payment, payment_attempt_id
@@ -23,7 +24,7 @@ from billing_common.storage.entity_locks import (
 )
 from billing_common.storage.transaction import WriteConnection
 from projection.decisions.event import StripeEvent
-from projection.decisions.state import EntityState, PlanPrice
+from projection.decisions.state import EntityState
 from projection.handlers.receive import Received
 from projection.repository.catalogue import find_prices
 from projection.repository.invoices import lock_invoices, lock_payments

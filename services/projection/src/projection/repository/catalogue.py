@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select
 
+from billing_common.domain.catalogue import GrantedPlan, PlanPrice
 from billing_common.storage.tables import (
     billing_entitlements,
     billing_plan_prices,
     billing_plans,
 )
 from billing_common.storage.transaction import WriteConnection
-from projection.decisions.state import PlanPrice
-
-
-@dataclass(frozen=True, slots=True)
-class GrantedPlan:
-    """A plan's code and the entitlements that it grants: (code, schema version, value)."""
-
-    code: str
-    entitlements: tuple[tuple[str, str, dict[str, Any]], ...]
 
 
 async def find_prices(

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import insert, select, update
 
 from billing_common.domain.canonical_subscription import ALGORITHM_VERSION
+from billing_common.domain.catalogue import PlanPrice
 from billing_common.domain.subscription import Subscription, SubscriptionItem
 from billing_common.storage.insert_once import insert_once
 from billing_common.storage.mapping.subscriptions import subscription_values
@@ -18,7 +19,6 @@ from billing_common.storage.tables import (
     billing_subscriptions,
 )
 from billing_common.storage.transaction import WriteConnection
-from projection.decisions.state import PlanPrice
 
 _DUPLICATE = frozenset({"uq_billing_subscription_remediations_duplicate_action"})
 
