@@ -63,7 +63,7 @@ install_debootstrap() {
 
 build_base() {
     local recipe begun=$SECONDS
-    recipe=$(digest "$0")
+    recipe=$(declare -f build_base | digest -)
     if [ "$(recipe_of $base)" = "$recipe" ]; then
         say "$base is there"
         return

@@ -24,6 +24,11 @@ accounts() {
     echo "CREATE USER IF NOT EXISTS 'root'@$(quoted "$root_host");"
     echo "ALTER USER 'root'@$(quoted "$root_host") IDENTIFIED BY $(quoted "$MYSQL_ROOT_PASSWORD");"
     echo "GRANT ALL PRIVILEGES ON *.* TO 'root'@$(quoted "$root_host") WITH GRANT OPTION;"
+    # What the installer leaves without a password.
+    local open_host
+    for open_host in 127.0.0.1 ::1 "$(hostname)"; do
+        if [ "$open_host" != "$root_host" ]; then echo "DROP USER IF EXISTS 'root'@'$open_host';"; fi
+    done
     echo "ALTER USER 'root'@'localhost' IDENTIFIED BY $(quoted "$MYSQL_ROOT_PASSWORD");"
     if [ -n "${MYSQL_DATABASE:-}" ]; then echo "CREATE DATABASE IF NOT EXISTS \`$MYSQL_DATABASE\`;"; fi
     if [ -n "${MYSQL_USER:-}" ]; then
