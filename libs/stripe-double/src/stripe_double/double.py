@@ -1,0 +1,69 @@
+"""The double as one object: settings in, an ASGI app and a control plane out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from stripe_double.control import ControlPlane
+from stripe_double.engine.clock import Clock
+from stripe_double.engine.delivery import CourierSettings
+from stripe_double.engine.persistence import open_persistence
+from stripe_double.engine.transactions import TransactionOptions
+from stripe_double.engine.world import World
+from stripe_double.http.app import App
+from stripe_double.resources.catalog import DEADLINES
+from stripe_double.settings import Settings
+
+
+class StripeDouble:
+    """One Stripe account. `asgi_app` serves it; `control` scripts it; `world` holds it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.world = World(
+            persistence=open_persistence(settings.data_dir),
+            clock=Clock(settings.clock_start_seconds, ticking=settings.clock_ticking),
+            seed=settings.seed,
+            options=TransactionOptions(
+                account_country=settings.account_country,
+                account_name=settings.account_name,
+                page_base_url=settings.public_url or f"http://{settings.host}:{settings.port}",
+                subscription_starts_as=settings.subscription_starts_as,
+                webhook_api_version=settings.event_api_version,
+            ),
+            courier=CourierSettings(
+                retry_seconds=settings.webhook_retry_seconds,
+                timeout_seconds=settings.webhook_timeout_seconds,
+                concurrency=settings.webhook_concurrency,
+            ),
+            deadlines=DEADLINES,
+        )
+        self.control = ControlPlane(self.world, settings)
+        self.control.ensure_configured_endpoint()
+        self.asgi_app = App(self.world, self.control, settings)
+
+    def serve_at(self, base_url: str) -> None:
+        """Hosted page URLs start with `base_url`, unless the settings name a public one."""
+        if self.settings.public_url is None:
+            self.world.options = replace(self.world.options, page_base_url=base_url)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[StripeDouble]:
+        """Webhooks are delivered and the clock acts for as long as this lasts."""
+        tasks = [
+            asyncio.create_task(self.world.courier.run(), name="stripe-double-courier"),
+            asyncio.create_task(self.world.keep_time(), name="stripe-double-clock"),
+        ]
+        try:
+            yield self
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def close(self) -> None:
+        """Release the storage."""
+        self.world.close()

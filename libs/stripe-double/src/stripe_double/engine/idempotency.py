@@ -1,0 +1,108 @@
+"""Idempotency keys as Stripe's v1 API treats them.
+
+POST only. The fingerprint is method, path and parameters. The first result is kept once execution
+began (2xx, 402, 500) and replayed for 24 h of the double's clock. Refusals before execution
+(validation, 401, 409, 429) are not kept: the same key may be used again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from stripe_double.engine.errors import ApiError, invalid_request
+from stripe_double.engine.records import JsonObject
+from stripe_double.engine.store import Store
+from stripe_double.engine.transactions import Transaction
+
+MAX_KEY_LENGTH = 255
+KEPT_FOR_SECONDS = 24 * 3600
+COLLECTION = "idempotency_key"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """The first result of a key: HTTP status, body text, id of the request that made it."""
+
+    status: int
+    body: str
+    request_id: str
+
+
+def fingerprint(method: str, path: str, params: JsonObject) -> str:
+    """The same for two requests exactly when Stripe takes them for one."""
+    canonical = json.dumps([method, path, params], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def is_kept(status: int) -> bool:
+    """Whether a result with this HTTP status is stored under its key."""
+    return 200 <= status < 300 or status in {402, 500}
+
+
+class IdempotencyLayer:
+    """Which keys are running now, and what the finished ones answered."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._running: dict[str, str] = {}
+
+    def enter(self, key: str, mark: str, now: int) -> KeptAnswer | None:
+        """The kept answer, or None and the key is running until `leave`.
+
+        Raises ApiError: key too long or parameters differ (400), still running (409).
+        """
+        if len(key) > MAX_KEY_LENGTH:
+            raise invalid_request(
+                f"Idempotency key must be at most {MAX_KEY_LENGTH} characters long.",
+            )
+        kept = self._store.find(COLLECTION, key)
+        if kept is not None and now - kept["created"] < KEPT_FOR_SECONDS:
+            if kept["fingerprint"] != mark:
+                raise _parameters_differ(key)
+            return KeptAnswer(kept["status"], kept["body"], kept["request_id"])
+        if key in self._running:
+            raise _key_in_use(key) if self._running[key] == mark else _parameters_differ(key)
+        self._running[key] = mark
+        return None
+
+    def leave(self, key: str) -> None:
+        """The request is over, whatever came of it."""
+        self._running.pop(key, None)
+
+    @staticmethod
+    def keep(tx: Transaction, key: str, mark: str, answer: KeptAnswer) -> None:
+        """Store the first result, in the transaction that made it."""
+        tx.keep(
+            COLLECTION,
+            {
+                "id": key,
+                "fingerprint": mark,
+                "status": answer.status,
+                "body": answer.body,
+                "request_id": answer.request_id,
+                "created": tx.now,
+            },
+        )
+
+
+def _parameters_differ(key: str) -> ApiError:
+    return ApiError(
+        400,
+        "idempotency_error",
+        "Keys for idempotent requests can only be used with the same parameters they were first "
+        f"used with. Try using a key other than '{key}' if you meant to execute a different "
+        "request.",
+    )
+
+
+def _key_in_use(key: str) -> ApiError:
+    return ApiError(
+        409,
+        "idempotency_error",
+        "There is currently another in-progress request using this Idempotent Key (that probably "
+        f"means you submitted twice, and the other request is still going through): {key}. "
+        "Please try again later.",
+        code="idempotency_key_in_use",
+    )

@@ -1,0 +1,55 @@
+"""Ids and secrets drawn from one seed: the n-th id of a kind is the same in every run."""
+
+from __future__ import annotations
+
+import hashlib
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+# Object type -> (prefix, characters after it), as Stripe's own ids look in test mode.
+SHAPES = {
+    "customer": ("cus_", 14),
+    "product": ("prod_", 14),
+    "price": ("price_1", 23),
+    "checkout.session": ("cs_test_a1", 56),
+    "item": ("li_1", 23),
+    "subscription": ("sub_1", 23),
+    "subscription_item": ("si_", 14),
+    "invoice": ("in_1", 23),
+    "line_item": ("il_1", 23),
+    "invoice_payment": ("inpay_1", 23),
+    "payment_intent": ("pi_3", 23),
+    "charge": ("ch_3", 23),
+    "payment_method": ("pm_1", 23),
+    "event": ("evt_1", 23),
+    "webhook_endpoint": ("we_1", 23),
+    "request": ("req_", 14),
+    "delivery": ("wdl_", 16),
+    "webhook_secret": ("whsec_", 32),
+    "client_secret": ("secret_", 24),
+    "fingerprint": ("", 16),
+    "invoice_prefix": ("", 8),
+}
+
+
+class Ids:
+    """A counter per kind; the characters are a hash of seed, kind and count."""
+
+    def __init__(self, seed: str, *, counters: dict[str, int] | None = None) -> None:
+        self.seed = seed
+        self.counters: dict[str, int] = dict(counters or {})
+
+    def next(self, kind: str) -> str:
+        """The next id of `kind` (a key of `SHAPES`)."""
+        count = self.counters.get(kind, 0) + 1
+        self.counters[kind] = count
+        prefix, length = SHAPES[kind]
+        digest = hashlib.blake2b(
+            f"{kind}:{count}".encode(), key=hashlib.sha256(self.seed.encode()).digest()
+        ).digest()
+        number = int.from_bytes(digest, "big")
+        characters = []
+        for _ in range(length):
+            number, index = divmod(number, 62)
+            characters.append(_ALPHABET[index])
+        return prefix + "".join(characters)

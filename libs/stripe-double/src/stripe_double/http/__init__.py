@@ -1,0 +1,3 @@
+"""The HTTP surface: API pipeline, hosted checkout page, control plane, dashboard."""
+
+from __future__ import annotations

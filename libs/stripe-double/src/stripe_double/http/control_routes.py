@@ -1,0 +1,163 @@
+"""The control plane over HTTP, under `/_double/`. Loopback callers only; off unless enabled."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from stripe_double import API_VERSION
+from stripe_double.control import ControlPlane
+from stripe_double.engine.errors import ApiError, invalid_request
+from stripe_double.engine.records import JsonObject
+from stripe_double.engine.world import World
+from stripe_double.http.dashboard import Dashboard
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "testclient"})
+
+Action = Callable[[Request, JsonObject], Any]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class ControlRoutes:
+    """Each route is one method of `ControlPlane`; the JSON body is its keyword arguments."""
+
+    def __init__(self, world: World, control: ControlPlane) -> None:
+        self._world = world
+        self._control = control
+
+    def asgi_app(self) -> Starlette:
+        """The application to mount at `/_double`."""
+        control = self._control
+        posts: dict[str, Callable[..., Any]] = {
+            "/sessions/{id}/pay": control.pay,
+            "/sessions/{id}/complete": control.pay,
+            "/sessions/{id}/decline": control.decline,
+            "/sessions/{id}/abandon": control.abandon,
+            "/subscriptions/{id}/renew": control.renew,
+            "/subscriptions/{id}/cancel": control.end_subscription,
+            "/invoices/{id}/pay": control.collect,
+            "/payment_methods/{id}/bank": control.change_bank,
+            "/clock/advance": self._advance,
+            "/faults": self._add_fault,
+            "/webhooks/faults": control.set_webhook_faults,
+            "/webhooks/hold": self._hold,
+            "/webhooks/release": control.release_webhooks,
+            "/webhook_endpoints/{id}/rotate": self._rotate,
+            "/events": self._inject,
+            "/events/{id}/redeliver": self._redeliver,
+            "/reset": control.reset,
+            "/seed": control.seed_catalog,
+        }
+        routes = [
+            Route("/health", self._read(self._health)),
+            Route("/ledger", self._read(self._ledger)),
+            Route("/deliveries", self._read(lambda _: {"deliveries": control.deliveries()})),
+            Route("/events", self._read(lambda _: {"events": control.objects("event")})),
+            Route("/faults", self._read(self._faults)),
+            Route("/faults", self._write(control.clear_faults), methods=["DELETE"]),
+            *(Route(path, self._write(action), methods=["POST"]) for path, action in posts.items()),
+            *Dashboard(self._world, control).routes(),
+        ]
+        return Starlette(routes=routes)
+
+    def _read(self, show: Callable[[Request], Any]) -> Endpoint:
+        async def endpoint(request: Request) -> Response:
+            if (refusal := _refusal(request)) is not None:
+                return refusal
+            self._world.run_due()
+            return _answer(lambda: show(request))
+
+        return endpoint
+
+    def _write(self, action: Callable[..., Any]) -> Endpoint:
+        async def endpoint(request: Request) -> Response:
+            if (refusal := _refusal(request)) is not None:
+                return refusal
+            body = await request.body()
+
+            def act() -> Any:
+                values = _json_object(body)
+                arguments = [request.path_params["id"]] if "id" in request.path_params else []
+                try:
+                    inspect.signature(action).bind(*arguments, **values)
+                except TypeError as error:
+                    raise invalid_request(f"Wrong arguments: {error}.") from error
+                return action(*arguments, **values)
+
+            return _answer(act)
+
+        return endpoint
+
+    def _health(self, _request: Request) -> JsonObject:
+        return {
+            "status": "ok",
+            "api_version": API_VERSION,
+            "seed": self._world.ids.seed,
+            "clock": {"now": self._world.clock.now, "ticking": self._world.clock.ticking},
+            "webhooks_idle": self._world.courier.idle,
+            "ledger_entries": len(self._world.ledger),
+        }
+
+    def _ledger(self, request: Request) -> JsonObject:
+        query = dict(request.query_params)
+        after_seq = int(query.pop("after_seq", "0"))
+        kind = query.pop("kind", None)
+        return {"entries": self._control.ledger(kind, after_seq=after_seq, **query)}
+
+    def _faults(self, _request: Request) -> JsonObject:
+        return {
+            "api": [asdict(fault) for fault in self._world.faults.pending()],
+            "webhooks": self._control.set_webhook_faults(),
+        }
+
+    def _advance(self, *, seconds: float) -> JsonObject:
+        return {"now": self._control.advance(seconds)}
+
+    def _add_fault(self, *, kind: str, **details: Any) -> JsonObject:
+        return asdict(self._control.add_fault(kind, **details))
+
+    def _hold(self) -> JsonObject:
+        return self._control.set_webhook_faults(hold=True)
+
+    def _rotate(self, endpoint_id: str, *, new_secret: str | None = None) -> JsonObject:
+        return {"secrets": self._control.rotate_secret(endpoint_id, new_secret=new_secret)}
+
+    def _inject(self, *, type: str, object: JsonObject) -> JsonObject:
+        return self._control.inject_event(type, object)
+
+    def _redeliver(self, event_id: str) -> JsonObject:
+        return {"deliveries": self._control.redeliver(event_id)}
+
+
+def _refusal(request: Request) -> Response | None:
+    host = request.client.host if request.client else ""
+    if host in _LOOPBACK:
+        return None
+    error = ApiError(403, "invalid_request_error", "The control plane serves this machine only.")
+    return JSONResponse(error.body(""), status_code=error.status)
+
+
+def _json_object(body: bytes) -> JsonObject:
+    try:
+        values = json.loads(body) if body else {}
+    except ValueError as error:
+        raise invalid_request("The body must be JSON.") from error
+    if not isinstance(values, dict):
+        raise invalid_request("The body must be a JSON object.")
+    return values
+
+
+def _answer(act: Callable[[], Any]) -> Response:
+    try:
+        result = act()
+    except ApiError as error:
+        return JSONResponse(error.body(""), status_code=error.status)
+    return JSONResponse({"ok": True} if result is None else result)

@@ -1,0 +1,134 @@
+"""An API request as the pipeline sees it, and the answer it gives back."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from stripe_double.engine.errors import ApiError, invalid_request
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+MAX_BODY_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRequest:
+    """Method, path, header values by lower-case name, raw query and raw body."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    query: str
+    body: bytes
+
+    @property
+    def parameter_text(self) -> str:
+        """The form text that holds the parameters: the body of a POST, else the query."""
+        if self.method != "POST":
+            return self.query
+        try:
+            text = self.body.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise invalid_request("Invalid request: the body is not UTF-8.") from error
+        return "&".join(part for part in (self.query, text) if part)
+
+    @property
+    def secret_key(self) -> str | None:
+        """The API key, from Bearer or Basic authentication."""
+        scheme, _, value = self.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return value.strip()
+        if scheme.lower() == "basic":
+            try:
+                return base64.b64decode(value, validate=True).decode().partition(":")[0]
+            except (binascii.Error, UnicodeDecodeError):
+                return None
+        return None
+
+
+class Ending(Enum):
+    """How the connection ends after the answer."""
+
+    WHOLE = "whole"
+    DROPPED = "dropped"
+    TRUNCATED = "truncated"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to send: status, JSON text, headers, and how much of it."""
+
+    status: int
+    body: str
+    headers: dict[str, str] = field(default_factory=dict)
+    ending: Ending = Ending.WHOLE
+
+
+async def read_request(scope: Scope, receive: Receive) -> ApiRequest:
+    """Read an ASGI request whole. Too large: ApiError 413."""
+    chunks, size, more = [], 0, True
+    while more:
+        message = await receive()
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise ApiError(413, "invalid_request_error", "Request body too large.")
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    return ApiRequest(
+        method=scope["method"],
+        path=scope["path"],
+        headers={
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in scope["headers"]
+        },
+        query=scope.get("query_string", b"").decode("latin-1"),
+        body=b"".join(chunks),
+    )
+
+
+async def send_answer(answer: Answer, send: Send) -> None:
+    """Send an answer, or the beginning of one, or nothing before the connection closes."""
+    if answer.ending is Ending.DROPPED:
+        _abort(send)
+        return
+    body = answer.body.encode()
+    headers = {
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        **answer.headers,
+    }
+    await send(
+        {
+            "type": "http.response.start",
+            "status": answer.status,
+            "headers": [(n.lower().encode(), v.encode("latin-1")) for n, v in headers.items()],
+        }
+    )
+    if answer.ending is Ending.TRUNCATED:
+        await send(
+            {"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True}
+        )
+        _abort(send)
+        return
+    await send({"type": "http.response.body", "body": body})
+
+
+def _abort(send: Send) -> None:
+    """Close the connection under the server. Without a socket: ConnectionResetError."""
+    cycle = getattr(send, "__self__", None)
+    transport = getattr(cycle, "transport", None)
+    if transport is None:
+        message = "the connection was dropped by a fault"
+        raise ConnectionResetError(message)
+    transport.abort()
+    if cycle is not None:
+        cycle.disconnected = True

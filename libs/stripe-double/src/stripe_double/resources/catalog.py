@@ -1,0 +1,94 @@
+"""The whole operation table, and how a request finds its row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stripe_double.engine.deadlines import Deadline
+from stripe_double.engine.errors import ApiError, invalid_request, not_modelled
+from stripe_double.resources import (
+    charges,
+    checkout_sessions,
+    customers,
+    events,
+    invoice_payments,
+    invoices,
+    payment_intents,
+    payment_methods,
+    payment_pages,
+    prices,
+    products,
+    renewals,
+    subscriptions,
+    webhook_endpoints,
+)
+from stripe_double.resources.operations import Operation
+from stripe_double.wire.parameters import known_paths
+
+OPERATIONS: tuple[Operation, ...] = (
+    *customers.OPERATIONS,
+    *products.OPERATIONS,
+    *prices.OPERATIONS,
+    *checkout_sessions.OPERATIONS,
+    *payment_pages.OPERATIONS,
+    *subscriptions.OPERATIONS,
+    *invoices.OPERATIONS,
+    *invoice_payments.OPERATIONS,
+    *payment_intents.OPERATIONS,
+    *charges.OPERATIONS,
+    *payment_methods.OPERATIONS,
+    *events.OPERATIONS,
+    *webhook_endpoints.OPERATIONS,
+)
+
+DEADLINES: dict[str, Deadline] = {**checkout_sessions.DEADLINES, **renewals.DEADLINES}
+
+INCLUDABLES = {
+    ("checkout.session", "line_items"): checkout_sessions.included_line_items,
+    ("invoice", "payments"): invoice_payments.included,
+}
+
+_ROWS = {(row.method, row.path): row for row in OPERATIONS}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The row that answers a request, and the id in its path."""
+
+    operation: Operation
+    object_id: str
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What a fault may call this operation: its name, or `METHOD /v1/path/{id}`."""
+        return frozenset({self.operation.name, self.operation.route})
+
+
+def find_route(method: str, path: str) -> Route:
+    """The row for a request, or ApiError: 404 unknown at Stripe, 501 not modelled here."""
+    path = path.rstrip("/")
+    row = _ROWS.get((method, path))
+    if row is not None:
+        return Route(row, "")
+    if (method, path) in known_paths():
+        raise not_modelled(f"the operation {method} {path}")
+    segments = path.split("/")
+    for index in range(len(segments) - 1, 2, -1):
+        candidate = "/".join([*segments[:index], "{id}", *segments[index + 1 :]])
+        row = _ROWS.get((method, candidate))
+        if row is not None and segments[index]:
+            return Route(row, segments[index])
+    raise _no_route(method, path, segments)
+
+
+def _no_route(method: str, path: str, segments: list[str]) -> ApiError:
+    for known_method, known in known_paths():
+        parts = known.split("/")
+        if known_method == method and len(parts) == len(segments) and _fits(parts, segments):
+            return not_modelled(f"the operation {method} {known}")
+    return invalid_request(f"Unrecognized request URL ({method}: {path}).", status=404)
+
+
+def _fits(parts: list[str], segments: list[str]) -> bool:
+    pairs = zip(parts, segments, strict=True)
+    return all(part in ("{id}", segment) for part, segment in pairs)

@@ -1,0 +1,172 @@
+"""A buyer pays: what a session makes when it completes, and what a declined card leaves.
+
+Subscription, invoice and payment intent do not exist before this moment. A declined card leaves
+none of them: the session stays open, the ledger notes the refused charge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stripe_double.engine.errors import ApiError, card_declined, invalid_request
+from stripe_double.engine.records import JsonObject, Record
+from stripe_double.engine.transactions import Transaction
+from stripe_double.resources import invoices, payment_intents
+from stripe_double.resources.checkout_sessions import LIFECYCLE, PLAN
+from stripe_double.resources.customers import new_customer
+from stripe_double.resources.payment_methods import Card, decline_code_of, new_payment_method
+from stripe_double.resources.subscriptions import new_subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """What the person typed: a test card, or a payment method made before."""
+
+    card: Card | None = None
+    method: Record | None = None
+    email: str | None = None
+    name: str | None = None
+
+
+def pay_session(tx: Transaction, session: Record, buyer: Buyer) -> JsonObject | ApiError:
+    """The completed session; or the card error (402), returned so that its traces are kept."""
+    if not LIFECYCLE.allows(session["status"], "complete"):
+        raise invalid_request(
+            f"This Checkout Session is {session['status']}; it can no longer be paid.",
+            code="checkout_session_not_open",
+        )
+    plan = tx.store.find(PLAN, session["id"]) or {}
+    amount_due = _amount_due(session, plan)
+    refusal = _refusal(tx, buyer)
+    if refusal is not None and amount_due > 0:
+        return _decline(tx, session, amount_due, refusal)
+    customer = _customer(tx, session, buyer)
+    method = _method(tx, customer, buyer)
+    if session["mode"] == "subscription":
+        made = _subscribe(tx, customer, method, plan)
+    else:
+        made = _charge_once(tx, session, customer, method, plan)
+    after = tx.put(
+        {
+            **session,
+            **made,
+            "customer": customer["id"],
+            "customer_details": {
+                **(session["customer_details"] or _no_details()),
+                "email": buyer.email or customer["email"],
+                "name": buyer.name or customer["name"],
+            },
+            "payment_status": "paid" if amount_due else "no_payment_required",
+            "status": LIFECYCLE.next(session["status"], "complete"),
+            "url": None,
+        }
+    )
+    tx.emit("checkout.session.completed", after)
+    return after
+
+
+def _amount_due(session: Record, plan: Record) -> int:
+    trial = session["mode"] == "subscription" and plan["subscription_data"].get("trial_period_days")
+    return 0 if trial else int(session["amount_total"])
+
+
+def _refusal(tx: Transaction, buyer: Buyer) -> str | None:
+    if buyer.method is not None:
+        return decline_code_of(tx, buyer.method["id"])
+    return None if buyer.card is None else buyer.card.decline_code
+
+
+def _decline(tx: Transaction, session: Record, amount_due: int, decline_code: str) -> ApiError:
+    tx.note_charge(
+        charge=None,
+        payment_intent=None,
+        amount=amount_due,
+        currency=session["currency"],
+        customer=session["customer"],
+        outcome="declined",
+        decline_code=decline_code,
+        session=session["id"],
+    )
+    return card_declined(decline_code)
+
+
+def _customer(tx: Transaction, session: Record, buyer: Buyer) -> Record:
+    if session["customer"] is not None:
+        return tx.get("customer", session["customer"], param="customer")
+    email = buyer.email or session["customer_email"]
+    if not email:
+        raise invalid_request("An email address is required to complete this session.")
+    return new_customer(tx, {"email": email, "name": buyer.name})
+
+
+def _method(tx: Transaction, customer: Record, buyer: Buyer) -> Record:
+    if buyer.method is not None:
+        after = tx.put({**buyer.method, "customer": customer["id"]})
+        if buyer.method["customer"] is None:
+            tx.emit("payment_method.attached", after)
+        return after
+    if buyer.card is None:
+        raise invalid_request("A payment method is required to complete this session.")
+    billing = {"email": buyer.email or customer["email"], "name": buyer.name or customer["name"]}
+    return new_payment_method(tx, buyer.card, customer=customer["id"], billing=billing)
+
+
+def _subscribe(tx: Transaction, customer: Record, method: Record, plan: Record) -> JsonObject:
+    subscription = new_subscription(
+        tx, customer=customer, method=method, items=plan["items"], data=plan["subscription_data"]
+    )
+    _adopt_currency(tx, customer, subscription["currency"])
+    incomplete = subscription["status"] == "incomplete"
+    if incomplete:
+        tx.emit("customer.subscription.created", subscription)
+    invoice = invoices.new_invoice(
+        tx,
+        customer=customer,
+        subscription=subscription,
+        items=subscription["items"]["data"],
+        billing_reason="subscription_create",
+        auto_advance=False,
+    )
+    subscription = tx.put({**subscription, "latest_invoice": invoice["id"]})
+    if not incomplete:
+        tx.emit("customer.subscription.created", subscription)
+    invoice = invoices.pay(tx, invoices.finalize(tx, invoice), method)
+    if incomplete:
+        tx.change(subscription, "customer.subscription.updated", status="active")
+    return {"subscription": subscription["id"], "invoice": invoice["id"]}
+
+
+def _charge_once(
+    tx: Transaction, session: Record, customer: Record, method: Record, plan: Record
+) -> JsonObject:
+    if not session["amount_total"]:
+        return {}
+    data = plan["payment_intent_data"]
+    intent = payment_intents.new_payment_intent(
+        tx,
+        amount_minor=session["amount_total"],
+        currency=session["currency"],
+        customer=customer["id"],
+        description=data.get("description"),
+        metadata=data.get("metadata"),
+    )
+    purpose = {"session": session["id"]}
+    payment_intents.attempt(tx, intent, method, decline_code=None, purpose=purpose)
+    return {"payment_intent": intent["id"]}
+
+
+def _adopt_currency(tx: Transaction, customer: Record, currency: str) -> None:
+    current = tx.get("customer", customer["id"])
+    if current["currency"] is None:
+        tx.change(current, "customer.updated", currency=currency)
+
+
+def _no_details() -> JsonObject:
+    return {
+        "address": None,
+        "business_name": None,
+        "individual_name": None,
+        "phone": None,
+        "tax_exempt": "none",
+        "tax_ids": [],
+    }

@@ -1,0 +1,98 @@
+"""Line items of a Checkout Session: prices looked up or made, amounts added."""
+
+from __future__ import annotations
+
+from stripe_double.engine.errors import (
+    invalid_request,
+    not_modelled,
+    parameter_invalid,
+    parameter_missing,
+)
+from stripe_double.engine.records import JsonObject, Record
+from stripe_double.engine.transactions import Transaction
+from stripe_double.resources.invoice_lines import describe
+from stripe_double.resources.prices import new_price
+
+MAX_ITEMS = 20
+
+
+def new_items(tx: Transaction, mode: str, params: JsonObject) -> list[Record]:
+    """The line items of a new session, or ApiError 400."""
+    given = params.get("line_items")
+    if not given:
+        raise parameter_missing("line_items")
+    if len(given) > MAX_ITEMS:
+        raise invalid_request(f"You can pass at most {MAX_ITEMS} line items.", param="line_items")
+    items = [_new_item(tx, item, f"line_items[{index}]") for index, item in enumerate(given)]
+    if len({item["currency"] for item in items}) > 1:
+        raise invalid_request(
+            "All line items must have the same currency.", param="line_items[1][price]"
+        )
+    recurring = [item["price"]["recurring"] is not None for item in items]
+    if mode == "payment" and any(recurring):
+        raise invalid_request(
+            "You specified `payment` mode but passed a recurring price. Either switch to "
+            "`subscription` mode or use only one-time prices.",
+            param="mode",
+        )
+    if mode == "subscription" and not any(recurring):
+        raise invalid_request(
+            "You must provide at least one recurring price in `subscription` mode when using "
+            "prices.",
+            param="mode",
+        )
+    if mode == "subscription" and not all(recurring):
+        raise not_modelled("one-time prices in subscription mode", param="line_items")
+    return items
+
+
+def _new_item(tx: Transaction, given: Record, name: str) -> Record:
+    price = _price(tx, given, name)
+    quantity = given.get("quantity")
+    if quantity is None:
+        raise parameter_missing(f"{name}[quantity]")
+    if quantity < 1:
+        raise parameter_invalid(
+            f"{name}[quantity]",
+            "This value must be greater than or equal to 1.",
+            "parameter_invalid_integer",
+        )
+    amount = price["unit_amount"] * quantity
+    return {
+        "id": tx.new_id("item"),
+        "object": "item",
+        "adjustable_quantity": None,
+        "amount_discount": 0,
+        "amount_subtotal": amount,
+        "amount_tax": 0,
+        "amount_total": amount,
+        "currency": price["currency"],
+        "description": _product_name(tx, price),
+        "metadata": {},
+        "price": price,
+        "quantity": quantity,
+    }
+
+
+def _price(tx: Transaction, given: Record, name: str) -> Record:
+    if bool(given.get("price")) == bool(given.get("price_data")):
+        if given.get("price"):
+            raise invalid_request(
+                "You may only specify one of these parameters: price, price_data.", param=name
+            )
+        raise parameter_missing(f"{name}[price]")
+    if given.get("price_data"):
+        data = {**given["price_data"], "active": False}
+        return new_price(tx, data, param=f"{name}[price_data]")
+    price = tx.get("price", given["price"], param=f"{name}[price]")
+    if not price["active"]:
+        raise invalid_request(
+            "The price specified is inactive. This field only accepts active prices.",
+            param=f"{name}[price]",
+        )
+    return price
+
+
+def _product_name(tx: Transaction, price: Record) -> str:
+    product = tx.store.find("product", price["product"])
+    return describe(tx, price, 1) if product is None else str(product["name"])

@@ -1,0 +1,52 @@
+"""Form bodies and query strings with brackets: `items[0][price]=x`, `expand[]=y`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl
+
+from stripe_double.engine.errors import invalid_request
+from stripe_double.engine.records import JsonObject
+
+_NAME = re.compile(r"^([^\[\]]+)((?:\[[^\[\]]*\])*)$")
+_MAX_FIELDS = 1000
+
+
+def decode(text: str) -> JsonObject:
+    """Nested dicts and lists of strings. Malformed: ApiError 400."""
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict")
+    except (ValueError, UnicodeDecodeError) as error:
+        raise invalid_request("Invalid request: the parameters could not be decoded.") from error
+    tree: JsonObject = {}
+    for name, value in pairs:
+        match = _NAME.match(name)
+        if match is None:
+            raise invalid_request(f"Invalid parameter name: {name}", param=name)
+        path = [match[1], *re.findall(r"\[([^\[\]]*)\]", match[2])]
+        _set(tree, path, value, name)
+    result: JsonObject = _as_lists(tree)
+    return result
+
+
+def _set(tree: JsonObject, path: list[str], value: str, name: str) -> None:
+    node = tree
+    for step in path[:-1]:
+        step = step or str(len(node))  # noqa: PLW2901
+        node = node.setdefault(step, {})
+        if not isinstance(node, dict):
+            raise invalid_request(f"Invalid parameter: {name} is given twice", param=name)
+    last = path[-1] or str(len(node))
+    if isinstance(node.get(last), dict):
+        raise invalid_request(f"Invalid parameter: {name} is given twice", param=name)
+    node[last] = value
+
+
+def _as_lists(node: Any) -> Any:
+    if not isinstance(node, dict):
+        return node
+    children = {name: _as_lists(child) for name, child in node.items()}
+    if children and all(name.isdecimal() for name in children):
+        return [children[name] for name in sorted(children, key=int)]
+    return children

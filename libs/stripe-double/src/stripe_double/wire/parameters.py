@@ -1,0 +1,198 @@
+"""Request parameters checked against Stripe's own table, then against what this double models.
+
+`parameters.json` is derived from Stripe's OpenAPI specification (MIT, (c) Stripe; see NOTICE) with
+the changes of 2026-10-28.endive. Three outcomes for a parameter: Stripe does not know it (400
+`parameter_unknown`); Stripe knows it and the double does not model it, or not this value (501); or
+it is typed and handed on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from stripe_double.engine.errors import (
+    invalid_request,
+    not_modelled,
+    parameter_invalid,
+    parameter_missing,
+    parameter_unknown,
+)
+from stripe_double.engine.records import JsonObject
+
+Schema = Mapping[str, Any]
+
+ALWAYS_MODELLED = frozenset(
+    {"expand[]", "limit", "starting_after", "ending_before", "created"}
+    | {f"created.{bound}" for bound in ("gt", "gte", "lt", "lte")}
+)
+_INTEGER = re.compile(r"^-?[0-9]{1,18}$")
+_METADATA = re.compile(r"(^|\.)metadata$")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What the double models of one operation.
+
+    `paths` names leaves: `line_items[].price`, `metadata.*`. `only` narrows values, by path.
+    """
+
+    paths: frozenset[str] = frozenset()
+    only: Mapping[str, frozenset[Any]] | None = None
+
+
+@cache
+def _tables() -> Mapping[str, Schema]:
+    text = files("stripe_double.wire").joinpath("parameters.json").read_text("utf-8")
+    tables: Mapping[str, Schema] = json.loads(text)
+    return tables
+
+
+@cache
+def known_paths() -> frozenset[tuple[str, str]]:
+    """(method, path) of every v1 operation of the official SDK, ids written `{id}`."""
+    text = files("stripe_double.wire").joinpath("known_paths.txt").read_text("utf-8")
+    known = set()
+    for line in text.splitlines():
+        methods, path = line.split(" ")
+        known |= {(method, path) for method in methods.split(",")}
+    return frozenset(known)
+
+
+def has_table(operation: str) -> bool:
+    """Whether `METHOD /v1/path/{id}` has a parameter table."""
+    return operation in _tables()
+
+
+def check(operation: str, raw: JsonObject, model: Model) -> JsonObject:
+    """Typed parameters of `METHOD /v1/path/{id}`, or ApiError 400 / 501."""
+    return _Check(model).object(_tables()[operation], raw, "", "")
+
+
+class _Check:
+    def __init__(self, model: Model) -> None:
+        self._paths = model.paths | ALWAYS_MODELLED
+        self._only = model.only or {}
+
+    def object(self, schema: Schema, raw: JsonObject, name: str, path: str) -> JsonObject:
+        properties: Mapping[str, Schema] = schema.get("properties", {})
+        free = schema.get("additionalProperties")
+        typed: JsonObject = {}
+        for key, value in raw.items():
+            child_name = f"{name}[{key}]" if name else key
+            if key in properties:
+                child_path = f"{path}.{key}" if path else key
+                typed[key] = self.value(properties[key], value, child_name, child_path)
+            elif isinstance(free, dict):
+                typed[key] = self.value(free, value, child_name, f"{path}.*")
+            else:
+                raise parameter_unknown(child_name)
+        for key in schema.get("required", ()):
+            if raw.get(key) in (None, ""):
+                raise parameter_missing(f"{name}[{key}]" if name else key)
+        if _METADATA.search(path):
+            _check_metadata(typed, name)
+        return typed
+
+    def value(self, schema: Schema, raw: Any, name: str, path: str) -> Any:
+        if _is_open(schema):
+            raise not_modelled(f"the parameter {name}", param=name)
+        options = schema.get("anyOf")
+        if options is not None:
+            return self._any_of(options, raw, name, path)
+        if _is_object(schema):
+            if raw == "" and _METADATA.search(path):
+                return ""
+            if not isinstance(raw, dict):
+                raise parameter_invalid(name, f"Invalid object: {name}")
+            return self.object(schema, raw, name, path)
+        if schema.get("type") == "array":
+            if not isinstance(raw, list):
+                raise parameter_invalid(name, f"Invalid array: {name}")
+            return [
+                self.value(schema["items"], item, f"{name}[{index}]", f"{path}[]")
+                for index, item in enumerate(raw)
+            ]
+        return self._leaf(schema, raw, name, path)
+
+    def _any_of(self, options: list[Schema], raw: Any, name: str, path: str) -> Any:
+        if raw == "" and any(option.get("enum") == [""] for option in options):
+            return ""
+        for option in options:
+            if _suits(option, raw):
+                return self.value(option, raw, name, path)
+        raise parameter_invalid(name, f"Invalid value for {name}")
+
+    def _leaf(self, schema: Schema, raw: Any, name: str, path: str) -> Any:
+        typed = _scalar(schema, raw, name)
+        if path not in self._paths:
+            raise not_modelled(f"the parameter {name}", param=name)
+        allowed = self._only.get(path)
+        if allowed is not None and typed not in allowed and typed != "":
+            raise not_modelled(f"the value {raw!r} of the parameter {name}", param=name)
+        return typed
+
+
+def _is_open(schema: Schema) -> bool:
+    """A parameter whose inside the table leaves out, because nothing in it is modelled."""
+    return not (schema.keys() - {"type"}) and schema.get("type") in {None, "object"}
+
+
+def _is_object(schema: Schema) -> bool:
+    return schema.get("type") == "object" or "properties" in schema
+
+
+def _suits(schema: Schema, raw: Any) -> bool:
+    if isinstance(raw, dict):
+        return _is_object(schema)
+    if isinstance(raw, list):
+        return schema.get("type") == "array"
+    if _is_object(schema) or schema.get("type") == "array":
+        return False
+    if schema.get("type") == "integer":
+        return bool(_INTEGER.match(raw))
+    return "enum" not in schema or raw in schema["enum"]
+
+
+def _scalar(schema: Schema, raw: Any, name: str) -> Any:
+    if not isinstance(raw, str):
+        raise parameter_invalid(name, f"Invalid value: {name} must be a single value")
+    kind = schema.get("type")
+    if kind == "integer":
+        if not _INTEGER.match(raw):
+            raise parameter_invalid(name, f"Invalid integer: {raw}", "parameter_invalid_integer")
+        return int(raw)
+    if kind == "boolean":
+        if raw not in {"true", "false"}:
+            raise parameter_invalid(name, f"Invalid boolean: {raw}")
+        return raw == "true"
+    return _string(schema, raw, name)
+
+
+def _string(schema: Schema, raw: str, name: str) -> str:
+    if raw and "enum" in schema and raw not in schema["enum"]:
+        choices = ", ".join(choice for choice in schema["enum"] if choice)
+        raise parameter_invalid(name, f"Invalid {name}: must be one of {choices}")
+    limit = schema.get("maxLength", 5000)
+    if len(raw) > limit:
+        raise parameter_invalid(
+            name, f"Invalid string: {raw[:20]}...; must be at most {limit} characters"
+        )
+    return raw
+
+
+def _check_metadata(typed: JsonObject, name: str) -> None:
+    if len(typed) > 50:
+        raise invalid_request(f"{name} can have at most 50 keys.", param=name)
+    for key, value in typed.items():
+        if len(key) > 40:
+            raise invalid_request(f"Metadata keys must be at most 40 characters: {key}", param=name)
+        if len(value) > 500:
+            raise invalid_request(
+                f"Metadata values must be at most 500 characters: {key}", param=f"{name}[{key}]"
+            )
