@@ -155,13 +155,7 @@ async def assert_server_is_safe(engine: AsyncEngine, *, production: bool = True)
         variables = await _read_variables(connection)
         columns = await _read_column_types(connection)
         revision = await _read_revision(connection)
-    wrong = (
-        *_wrong_version(variables),
-        *_wrong_session(variables),
-        *_wrong_values(variables),
-        *_wrong_binary_log(variables, production=production),
-        *_wrong_columns(columns),
-    )
+    wrong = (*find_wrong_settings(variables, production=production), *_wrong_columns(columns))
     if wrong:
         raise UnsafeDatabaseServer(wrong)
     product, version = _version(variables["version"])
@@ -171,6 +165,18 @@ async def assert_server_is_safe(engine: AsyncEngine, *, production: bool = True)
         version_text=variables["version"],
         binary_log_is_on=variables.get("log_bin") == "ON",
         schema_revision=revision,
+    )
+
+
+def find_wrong_settings(
+    variables: Mapping[str, str], *, production: bool
+) -> tuple[WrongSetting, ...]:
+    """Every reason why a server with these session variables is not safe; none when it is."""
+    return (
+        *_wrong_version(variables),
+        *_wrong_session(variables),
+        *_wrong_values(variables),
+        *_wrong_binary_log(variables, production=production),
     )
 
 
