@@ -97,3 +97,13 @@ class Operation:
             and self.lease_expires_at is not None
             and self.lease_expires_at > now
         )
+
+
+@dataclass(frozen=True, slots=True)
+class StalledOperation:
+    """A pending operation whose lease has ended."""
+
+    row_id: int
+    billable_entity_id: int
+    operation_key: str
+    lease_version: int

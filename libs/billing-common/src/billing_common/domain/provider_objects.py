@@ -85,3 +85,13 @@ class ProviderCustomer:
 
 
 ProviderObject = ProviderSession | ProviderSubscription | ProviderInvoice
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What a frozen request was built for. Replay needs the same API version and SDK major."""
+
+    provider: str
+    sdk_name: str
+    sdk_version: str
+    api_version: str

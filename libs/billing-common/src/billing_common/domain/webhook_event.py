@@ -6,6 +6,8 @@ by the reconciler (retry) or by the limit (dead_letter); a dead letter by an ope
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -47,3 +49,21 @@ WEBHOOK_EVENT: Final[Lifecycle[EventStatus, EventOutcome]] = lifecycle(
         (_E.DEAD_LETTER, EventOutcome.REQUEUED): _E.FAILED,
     },
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedEvent:
+    """A row of billing_webhook_events in status failed, whose next attempt is due."""
+
+    row_id: int
+    provider_event_id: str
+    event_type: str
+    object_id: str | None
+    api_version: str | None
+    livemode: bool
+    provider_created_at: datetime
+    received_at: datetime
+    attempt_count: int
+    outcome_code: str | None
+    kafka_partition: int | None
+    payload: bytes | None

@@ -17,7 +17,9 @@ import httpx
 import stripe
 import structlog
 
+from billing_common.domain.provider_metadata import ENTITY_ID
 from billing_common.domain.provider_objects import (
+    Provenance,
     ProviderCustomer,
     ProviderInvoice,
     ProviderSession,
@@ -26,9 +28,8 @@ from billing_common.domain.provider_objects import (
 from billing_common.domain.provider_outcome import Certainty, ProviderFailure, classify
 from billing_common.observability.metrics import PROVIDER_CALL_SECONDS
 from billing_common.observability.transaction_guard import assert_no_open_transaction
-from billing_common.stripe_api.port import Answer, Provenance
+from billing_common.stripe_api.port import Answer
 from billing_common.stripe_api.translate import (
-    ENTITY_ID,
     StripeShapeUnexpected,
     invoice_from_stripe,
     session_from_stripe,

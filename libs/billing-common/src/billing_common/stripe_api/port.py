@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from billing_common.domain.provider_objects import (
+    Provenance,
     ProviderCustomer,
     ProviderInvoice,
     ProviderSession,
@@ -28,16 +29,6 @@ class Answer(Generic[T]):
     value: T
     is_replayed: bool = False
     request_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """What a frozen request was built for. Replay needs the same API version and SDK major."""
-
-    provider: str
-    sdk_name: str
-    sdk_version: str
-    api_version: str
 
 
 class BillingProvider(Protocol):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from billing_common.domain.errors import PoisonError
+from billing_common.domain.provider_metadata import ENTITY_ID, OPERATION_KEY
 from billing_common.domain.provider_objects import (
     ProviderInvoice,
     ProviderObject,
@@ -22,11 +23,6 @@ from billing_common.domain.subscription import SubscriptionItem, SubscriptionSta
 
 Json = Mapping[str, Any]
 T = TypeVar("T")
-
-# Our names inside Stripe's metadata; written by checkout, read here.
-OPERATION_KEY: Final = "operation_key"
-ENTITY_ID: Final = "billable_entity_id"
-ROW_ID: Final = "idempotency_row_id"
 
 
 class StripeShapeUnexpected(PoisonError):  # noqa: N818 - exceptions are facts here

@@ -1,0 +1,3 @@
+"""SQL of reconciler, by what it is about."""
+
+from __future__ import annotations
