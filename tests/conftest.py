@@ -8,5 +8,6 @@ pytest_plugins = [
     "tests.fixtures.shared_servers",
     "tests.fixtures.databases",
     "tests.fixtures.brokers",
+    "tests.fixtures.stripe_doubles",
     "tests.fixtures.fault_proxy",
 ]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 
+import httpx
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy import text
 from tests.fixtures.schema_template import admin_connection, read_template, run_sql
 
+from billing_common.contracts.topics import ALL_TOPICS
 from billing_common.storage.migrate import upgrade
 
 pytestmark = pytest.mark.connected
@@ -102,6 +105,24 @@ async def test_the_fault_proxy_forwards_delays_refuses_cuts_and_swallows(
         await reader.read(64)
     writer.close()
     assert proxy.connections_made == 5
+
+
+async def test_the_declared_topics_exist_under_the_tests_prefix(kafka_server, prefixed_topics):
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_server.bootstrap_servers)
+    await admin.start()
+    try:
+        names = {name for name in await admin.list_topics() if name.startswith(prefixed_topics)}
+    finally:
+        await admin.close()
+    assert names == {prefixed_topics + topic.name for topic in ALL_TOPICS}
+
+
+async def test_the_stripe_double_answers(stripe_double):
+    async with httpx.AsyncClient(base_url=stripe_double.url) as client:
+        bearer = {"Authorization": f"Bearer {stripe_double.api_key}"}
+        answer = await client.get("/v1/customers", headers=bearer)
+    assert answer.status_code == 200
+    assert answer.json()["data"] == []
 
 
 async def test_a_query_through_the_proxy(database, fault_proxy):
