@@ -27,7 +27,7 @@ from billing_common.messaging.consumer_policy import (
 from billing_common.messaging.dead_letters import DeadLetters
 from billing_common.messaging.errors import BrokerUnavailable, RecordRejected
 from billing_common.messaging.finished_prefix import FinishedPrefix
-from billing_common.messaging.partition_feed import PartitionFeed
+from billing_common.messaging.partition_feed import SESSION_TIMEOUT_MS, PartitionFeed
 from billing_common.messaging.records import Partition, PartitionBatch, Record
 
 logger = structlog.get_logger(__name__)
@@ -89,12 +89,17 @@ class KeyedConcurrencyConsumer:
         dead_letter_limit: DeadLetterLimit | None = None,
         max_in_flight: int = MAX_IN_FLIGHT,
         max_records: int = MAX_RECORDS,
+        session_timeout_ms: int = SESSION_TIMEOUT_MS,
         revoke_wait_seconds: float = REVOKE_WAIT_SECONDS,
         on_stopped: Callable[[str], None] | None = None,
     ) -> None:
         self.name = group_id
         self.feed = PartitionFeed(
-            topic=topic, group_id=group_id, sink=self, max_records=max_records
+            topic=topic,
+            group_id=group_id,
+            sink=self,
+            max_records=max_records,
+            session_timeout_ms=session_timeout_ms,
         )
         self.fatal_reason: str | None = None
         self._handle = handle

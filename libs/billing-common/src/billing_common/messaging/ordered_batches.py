@@ -16,7 +16,7 @@ from faststream.kafka import KafkaBroker
 
 from billing_common.messaging.backoff import Backoff
 from billing_common.messaging.errors import OffsetGap
-from billing_common.messaging.partition_feed import PartitionFeed
+from billing_common.messaging.partition_feed import SESSION_TIMEOUT_MS, PartitionFeed
 from billing_common.messaging.records import Partition, PartitionBatch
 
 logger = structlog.get_logger(__name__)
@@ -48,11 +48,16 @@ class OrderedBatchConsumer:
         load_offsets: LoadOffsets,
         process: ProcessBatch,
         max_records: int = MAX_RECORDS,
+        session_timeout_ms: int = SESSION_TIMEOUT_MS,
         backoff: Backoff = RETRY_BACKOFF,
     ) -> None:
         self.name = group_id
         self.feed = PartitionFeed(
-            topic=topic, group_id=group_id, sink=self, max_records=max_records
+            topic=topic,
+            group_id=group_id,
+            sink=self,
+            max_records=max_records,
+            session_timeout_ms=session_timeout_ms,
         )
         self._load_offsets = load_offsets
         self._process = process

@@ -19,7 +19,6 @@ from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
-from faststream.kafka.annotations import KafkaMessage
 
 from billing_common.messaging.backoff import Backoff
 from billing_common.messaging.offset_commits import OffsetCommits
@@ -27,9 +26,10 @@ from billing_common.messaging.records import Partition, PartitionBatch, Record
 
 logger = structlog.get_logger(__name__)
 
-# After an empty poll FastStream *sleeps* this long once more, which at its default of 200 ms is
-# where an idle consumer's delay came from. 4 ms means 1 ms on average, 4 at worst.
-POLL_MS: Final = 4
+# After an empty poll FastStream *sleeps* as long again: that is where an idle consumer's delay came
+# from. `_poll_until_found` never returns empty, so the sleep is not reached and this is only how
+# often an idle poll turns over.
+POLL_MS: Final = 500
 # Longest a fetch waits at the broker. A partition that was read or paused while one is under way
 # joins the next one, so this bounds how late it is noticed; new data answers a fetch at once.
 FETCH_MAX_WAIT_MS: Final = 100
@@ -65,19 +65,29 @@ class _Position:
 class PartitionFeed(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """One subscription of one consumer group. Methods are for the sink, on the event loop."""
 
-    def __init__(self, *, topic: str, group_id: str, sink: Sink, max_records: int) -> None:
+    def __init__(
+        self,
+        *,
+        topic: str,
+        group_id: str,
+        sink: Sink,
+        max_records: int,
+        session_timeout_ms: int = SESSION_TIMEOUT_MS,
+    ) -> None:
         self.topic = topic
         self.group_id = group_id
         self.commits = OffsetCommits(self._commit)
         self.blocked: dict[Partition, str] = {}
         self._sink = sink
         self._max_records = max_records
+        self._session_timeout_ms = session_timeout_ms
         self._subscriber: Any = None
         self._positions: dict[Partition, _Position] = {}
         self._paused: set[Partition] = set()
         self._is_held = False
         self._is_stopped = False
         self._positioning: asyncio.Task[None] | None = None
+        self._polls_of: Any = None
 
     # -- the subscription ---------------------------------------------------------------------
 
@@ -95,16 +105,16 @@ class PartitionFeed(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             # Only reached when the offset that is due is gone from the log; the hole is reported.
             auto_offset_reset="earliest",
             isolation_level="read_committed",
-            session_timeout_ms=SESSION_TIMEOUT_MS,
+            session_timeout_ms=self._session_timeout_ms,
             heartbeat_interval_ms=HEARTBEAT_INTERVAL_MS,
             rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
-            decoder=_undecoded,
+            decoder=_raw_records,
             no_reply=True,
         )
 
         @self._subscriber  # type: ignore[untyped-decorator]
-        async def take(_body: Any, message: KafkaMessage) -> None:
-            await self._take(message.raw_message)
+        async def take(raw_records: Any) -> None:
+            await self._take(raw_records)
 
     @property
     def has_live_task(self) -> bool:
@@ -182,6 +192,9 @@ class PartitionFeed(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
 
     async def on_partitions_assigned(self, assigned: Collection[Any]) -> None:
         """Nothing is read before its position is known; finding it must not hold up the group."""
+        if self._polls_of is not self._consumer:
+            self._polls_of = self._consumer
+            _poll_until_found(self._consumer)
         if not assigned or self._is_stopped:
             return
         self._consumer.pause(*assigned)
@@ -297,7 +310,7 @@ class PartitionFeed(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
 
     @property
     def _consumer(self) -> Any:
-        return self._subscriber.consumer
+        return None if self._subscriber is None else self._subscriber.consumer
 
     async def _commit(self, offsets: Mapping[Partition, int]) -> None:
         consumer = self._consumer
@@ -310,8 +323,21 @@ class PartitionFeed(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             await consumer.commit(wanted)
 
 
-async def _undecoded(message: Any) -> Any:
-    return message.body
+async def _raw_records(message: Any) -> Any:
+    return message.raw_message
+
+
+def _poll_until_found(consumer: Any) -> None:
+    """Let this consumer's polls wait for records instead of coming back empty (see POLL_MS)."""
+    poll = consumer.getmany
+
+    async def getmany(**limits: Any) -> Any:
+        while True:
+            found = await poll(**limits)
+            if found:
+                return found
+
+    consumer.getmany = getmany
 
 
 def _record(item: Any) -> Record:
