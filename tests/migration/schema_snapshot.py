@@ -30,7 +30,9 @@ async def read_snapshot(engine: AsyncEngine) -> dict[str, TableSnapshot]:
 async def _read_table(connection: AsyncConnection, name: str) -> TableSnapshot:
     shown = (await connection.execute(text(f"SHOW CREATE TABLE `{name}`"))).one()[1]
     _, *lines, options = shown.split("\n")
-    clean = [line.strip().rstrip(",") for line in lines]
+    # MySQL writes a literal in the character set of whichever side it looked at first.
+    plain = (re.sub(r"_(?:ascii|utf8mb4)'", "'", line) for line in lines)
+    clean = [line.strip().rstrip(",") for line in plain]
     return TableSnapshot(
         columns=tuple(line for line in clean if line.startswith("`")),
         keys_and_checks=frozenset(line for line in clean if not line.startswith("`")),
