@@ -31,7 +31,7 @@ from billing_common.storage.tables import (
     billing_request_idempotency,
     billing_subscriptions,
 )
-from billing_common.storage.transaction import WriteConnection
+from billing_common.storage.transaction import ReadConnection, WriteConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class LockedEntity:
     entitlement_version: int
 
 
-async def database_now(connection: WriteConnection) -> datetime:
+async def database_now(connection: ReadConnection | WriteConnection) -> datetime:
     """The database's clock, aware UTC: what decides leases. Ask after waiting for locks."""
     found = await connection.execute(select(func.utc_timestamp(6)))
     moment: datetime = found.scalar_one()
