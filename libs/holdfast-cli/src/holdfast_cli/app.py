@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from holdfast_cli.bring_up import bring_up
+from holdfast_cli.demo import run_demo
 from holdfast_cli.doctor import examine
 from holdfast_cli.failures import StackFailure
 from holdfast_cli.foreground import watch_stack
@@ -44,6 +45,7 @@ _NOT_RUNNING = 3
 
 @app.command()
 def up(
+    demo: Annotated[bool, typer.Option("--demo", help="Then buy one subscription.")] = False,
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Show the logs; Ctrl-C stops the stack.")
     ] = False,
@@ -52,6 +54,8 @@ def up(
     stack, progress = _stack(), Progress(_console)
     changed = bring_up(stack, progress)
     _show_summary(stack, changed=changed)
+    if demo:
+        run_demo(stack, progress)
     if foreground:
         watch_stack(stack, progress, _show_log_line)
 
@@ -104,6 +108,12 @@ def logs(
             _show_log_line(part, line)
     if follow_on:
         follow(chosen, _show_log_line, goes_on=lambda: True)
+
+
+@app.command()
+def demo() -> None:
+    """Start the stack and buy one subscription, end to end; the stack stays up."""
+    up(demo=True)
 
 
 @app.command()

@@ -43,6 +43,7 @@ class BackgroundProcess:
         self.log = log
         self.pid_file = pid_file
         self._child: subprocess.Popen[bytes] | None = None
+        self._log_start_bytes = 0
 
     def facts(self) -> ProcessFacts | None:
         """The running process this pid file is about, or None."""
@@ -66,6 +67,7 @@ class BackgroundProcess:
         """Start it; raises StackFailure when the program itself cannot be run."""
         self._rotate_log()
         with stop_signals_put_off(), self.log.open("ab") as log:
+            self._log_start_bytes = log.tell()
             try:
                 self._child = subprocess.Popen(
                     list(launch.command),
@@ -123,10 +125,10 @@ class BackgroundProcess:
         return f" (exit status {code}{', wrong configuration' if code == os.EX_CONFIG else ''})"
 
     def last_log_lines(self, count: int = 15) -> tuple[str, ...]:
-        """The end of the log, oldest line first."""
+        """The end of the log, oldest line first; nothing older than a start by this object."""
         try:
             with self.log.open("rb") as log:
-                log.seek(max(0, self.log.stat().st_size - 64 * 1024))
+                log.seek(max(self._log_start_bytes, self.log.stat().st_size - 64 * 1024))
                 text = log.read().decode(errors="replace")
         except OSError:
             return ()

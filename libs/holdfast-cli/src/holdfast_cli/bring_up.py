@@ -38,9 +38,10 @@ def bring_up(stack: Stack, progress: Progress) -> bool:
         start = StackStart(stack, progress, lambda name: launch_of(name, stack, secrets))
         try:
             _start_everything(stack, secrets, start, progress)
-        except BaseException:
+        except BaseException as reason:
+            why = "interrupted" if isinstance(reason, KeyboardInterrupt) else "failed"
             if start.changed:
-                progress.say("stopping what was started")
+                progress.say(f"{why}: stopping what was started")
             start.undo()
             raise
         return start.changed

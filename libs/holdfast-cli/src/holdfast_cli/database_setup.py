@@ -6,6 +6,7 @@ Every part can be repeated: an existing database is only brought up to date.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,6 +43,8 @@ def split_statements(script: str) -> list[str]:
 
 def run_statements(server: SqlServer, statements: Sequence[str]) -> None:
     """Run them as the server's administrator, in the Holdfast database when it exists already."""
+    # The driver repeats the server's notes ("database exists") as warnings on the screen.
+    logging.getLogger("asyncmy").setLevel(logging.ERROR)
     try:
         asyncio.run(_run(server, statements))
     except (MySQLError, OSError) as error:

@@ -14,8 +14,8 @@ from holdfast_cli.settings import HOST, STRIPE_API_VERSION, StackSettings
 
 DATABASE_NAME: Final = "holdfast"
 JWT_ISSUER: Final = "holdfast-local"
+WEBHOOK_PATH: Final = "/webhooks/stripe"
 JWT_AUDIENCE: Final = "holdfast"
-ACCOUNT_ID: Final = "acct_holdfastlocal"
 
 _DATABASE_USERS: Final = {
     "api-gateway": "hf_gateway",
@@ -108,6 +108,17 @@ def double_environment(
 ) -> dict[str, str]:
     """The variables of the Stripe double (see its README)."""
     return {
-        "HTTP_HOST": HOST,
-        "HTTP_PORT": str(settings.ports["stripe-double"]),
+        "STRIPE_DOUBLE_HOST": HOST,
+        "STRIPE_DOUBLE_PORT": str(settings.ports["stripe-double"]),
+        "STRIPE_DOUBLE_API_KEYS": secrets.stripe_secret_key,
+        "STRIPE_DOUBLE_DATA_DIR": str(state_folder),
+        "STRIPE_DOUBLE_CONTROL": "true",
+        "STRIPE_DOUBLE_ACCOUNT_NAME": "Holdfast demo shop",
+        "STRIPE_DOUBLE_WEBHOOK_URL": webhook_url(settings),
+        "STRIPE_DOUBLE_WEBHOOK_SECRETS": secrets.stripe_webhook_secret,
     }
+
+
+def webhook_url(settings: StackSettings) -> str:
+    """Where Stripe's deliveries go."""
+    return settings.url_of("webhook-ingest") + WEBHOOK_PATH

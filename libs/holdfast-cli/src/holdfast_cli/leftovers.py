@@ -16,13 +16,14 @@ from holdfast_cli.servers.spawning import process_mentions
 
 _WATCH_SECONDS = 0.5
 _POLL_SECONDS = 0.05
+# What a server or the making of its data files runs (names as the kernel cuts them).
+_SERVER_COMMANDS = frozenset({"mariadbd", "mariadb-install", "mysqld", "java"})
 
 
 def kill_processes_of(data_dir: Path) -> None:
-    """SIGKILL every server of `data_dir`, watching for late ones.
+    """SIGKILL every server program whose command line names `data_dir`, watching for late ones.
 
-    A server leads a session of its own and its command line names the folder; a pager or editor
-    that somebody opened on a file there does not lead a session.
+    A pager or editor that somebody opened on a file there is left alone.
     """
     deadline = time.monotonic() + _WATCH_SECONDS
     while time.monotonic() < deadline:
@@ -38,6 +39,13 @@ def _processes_naming(data_dir: Path) -> list[int]:
         pid
         for pid in pids
         if process_mentions(pid, str(data_dir))
-        and (facts := read_process(pid)) is not None
-        and facts.session_id == pid != os.getpid()
+        and _command_name(pid) in _SERVER_COMMANDS
+        and read_process(pid) is not None
     ]
+
+
+def _command_name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""

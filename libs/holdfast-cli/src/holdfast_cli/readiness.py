@@ -1,4 +1,4 @@
-"""Waits until processes answer /readyz, and explains those that do not."""
+"""Waits until processes say that they are ready, and explains those that do not."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _POLL_SECONDS = 0.1
 _PROBE_TIMEOUT_SECONDS = 3.0
 
 
-def probe_ready(base_url: str) -> str | None:
-    """None when /readyz answers 200, else what it answered, in a few words."""
+def probe_ready(ready_url: str) -> str | None:
+    """None when `ready_url` answers 200, else what it answered, in a few words."""
     try:
-        answer = httpx.get(f"{base_url}/readyz", timeout=_PROBE_TIMEOUT_SECONDS, trust_env=False)
+        answer = httpx.get(ready_url, timeout=_PROBE_TIMEOUT_SECONDS, trust_env=False)
     except httpx.ConnectError:
         return "does not listen yet"
     except httpx.HTTPError as error:
@@ -29,7 +29,7 @@ def probe_ready(base_url: str) -> str | None:
 
 def wait_until_ready(
     processes: Mapping[str, BackgroundProcess],
-    base_urls: Mapping[str, str],
+    ready_urls: Mapping[str, str],
     *,
     timeout_seconds: float,
 ) -> None:
@@ -40,7 +40,7 @@ def wait_until_ready(
         for name in tuple(waiting):
             if not processes[name].is_running():
                 raise dead_process(processes[name])
-            answer = probe_ready(base_urls[name])
+            answer = probe_ready(ready_urls[name])
             if answer is None:
                 del waiting[name]
             else:

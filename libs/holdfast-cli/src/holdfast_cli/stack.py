@@ -45,6 +45,11 @@ class Stack:
         double = {STRIPE_DOUBLE.name: self.stripe_double} if self.uses_stripe_double else {}
         return {**double, **self.services}
 
+    def ready_url(self, name: str) -> str:
+        """Where a process of ours says whether it is ready."""
+        path = "/_double/health" if name == STRIPE_DOUBLE.name else "/readyz"
+        return self.settings.url_of(name) + path
+
     def log_of(self, name: str) -> Path:
         server = {"mariadb": self.mariadb, "kafka": self.kafka}.get(name)
         return server.log_path if server is not None else self.paths.log_of(name)

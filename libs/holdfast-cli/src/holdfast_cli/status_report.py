@@ -54,15 +54,14 @@ def read_status(stack: Stack) -> list[PartStatus]:
         for name, server in stack.servers.items()
     ]
     for name, process in stack.processes.items():
-        url = stack.settings.url_of(name)
         facts = process.facts()
         parts.append(
             _part(
                 name,
                 facts,
                 was_started=process.was_started(),
-                address=url,
-                problem=probe_ready(url) if facts is not None else None,
+                address=f"127.0.0.1:{stack.settings.ports[name]}",
+                problem=probe_ready(stack.ready_url(name)) if facts is not None else None,
             )
         )
     return parts

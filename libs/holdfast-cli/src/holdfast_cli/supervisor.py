@@ -71,7 +71,7 @@ class StackStart:
                 self._launch(name, process)
             wait_until_ready(
                 missing,
-                {name: self._stack.settings.url_of(name) for name in missing},
+                {name: self._stack.ready_url(name) for name in missing},
                 timeout_seconds=READY_SECONDS,
             )
 
