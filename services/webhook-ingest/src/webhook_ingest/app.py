@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import structlog
-import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
@@ -17,6 +14,7 @@ from billing_common.contracts.stripe_event_headers import StripeEventHeaders
 from billing_common.contracts.topics import STRIPE_EVENTS, TopicNames
 from billing_common.messaging.producer import DurableProducer
 from billing_common.observability.http_probes import probe_routes
+from billing_common.process.server import run_app
 from webhook_ingest.handlers import DeliveryHandler, DeliveryPolicy
 from webhook_ingest.routes.connection import TimedConnection
 from webhook_ingest.routes.stripe_webhook import StripeWebhook
@@ -88,39 +86,14 @@ def make_app(settings: IngestSettings) -> ASGIApp:
     return StripeWebhook(handler=handler, probes=probes, clock=utc_now)
 
 
-class DrainingServer(uvicorn.Server):
-    """Stops on SIGTERM or SIGINT once what is under way is answered, and exits with status 0.
-
-    uvicorn's own way raises the signal again afterwards, so that a clean stop looks like a kill.
-    """
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals set the stop flag through the loop, which wakes it up at once."""
-        loop = asyncio.get_running_loop()
-        for wanted in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(wanted, self.handle_exit, wanted, None)
-        yield
-
-
 def run(settings: IngestSettings) -> int:
-    """Serve until told to stop. Returns the exit status; 1 when the port cannot be had."""
-    config = uvicorn.Config(
+    """Serve until told to stop; the exit status."""
+    return run_app(
         make_app(settings),
         host=settings.http_host,
         port=settings.http_port,
-        loop="uvloop",
         http=TimedConnection,
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        log_config=None,
-        server_header=False,
         limit_concurrency=CONNECTIONS_MAX,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    server = DrainingServer(config)
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(server.serve())
-    return 0 if server.started else 1

@@ -1,0 +1,3 @@
+"""The gateway's rules, pure: facts in, decision out. No clock, no IO."""
+
+from __future__ import annotations

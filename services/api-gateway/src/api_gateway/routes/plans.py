@@ -1,0 +1,82 @@
+"""GET /api/billing/plans: what can be bought."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from api_gateway.handlers.readings import BillingReader, PlanOffer
+from api_gateway.routes.wire import Shape, WireId, problem_responses
+
+
+class CorePrice(Shape):
+    """Amount in minor units of `currency`, per interval."""
+
+    interval: str
+    interval_count: int
+    currency: str
+    unit_amount_minor: int
+
+
+class EntitlementShape(Shape):
+    """One thing the plan grants."""
+
+    code: str
+    schema_version: str
+    value: dict[str, Any]
+
+
+class PlanShape(Shape):
+    """A plan on sale. The provider's ids stay inside."""
+
+    id: WireId
+    code: str
+    version: int
+    name: str
+    description: str | None
+    applies_to: str
+    core_price: CorePrice
+    entitlements: list[EntitlementShape]
+
+
+class Plans(Shape):
+    """The whole answer."""
+
+    plans: list[PlanShape]
+
+
+def make_router(reader: BillingReader) -> APIRouter:
+    """The resource's routes."""
+    router = APIRouter()
+
+    @router.get("/plans", response_model=Plans, responses=problem_responses(401, 503))
+    async def list_plans() -> Plans:
+        """Plans that can be bought now."""
+        return Plans(plans=[_shape(offer) for offer in await reader.plans()])
+
+    return router
+
+
+def _shape(offer: PlanOffer) -> PlanShape:
+    plan = offer.plan
+    return PlanShape(
+        id=plan.id,
+        code=plan.code,
+        version=plan.version,
+        name=plan.name,
+        description=plan.description,
+        applies_to=plan.applies_to,
+        core_price=CorePrice(
+            interval=plan.interval,
+            interval_count=plan.interval_count,
+            currency=plan.currency,
+            unit_amount_minor=plan.unit_amount_minor,
+        ),
+        entitlements=[
+            EntitlementShape(
+                code=entry.code, schema_version=entry.schema_version, value=entry.value
+            )
+            for entry in offer.entitlements
+        ],
+    )
