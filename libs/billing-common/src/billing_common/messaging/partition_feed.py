@@ -216,15 +216,14 @@ class PartitionFeed(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
     async def _position(self, partitions: Collection[Partition]) -> None:
         for attempt in itertools.count(1):
             try:
-                starts = await self._find_starts(partitions)
+                for partition, due in (await self._find_starts(partitions)).items():
+                    self._consumer.seek(TopicPartition(*partition), due)
+                    self._positions[partition] = _Position(due)
             except Exception as error:  # noqa: BLE001 - a database or broker that is away; again
                 logger.warning("kafka.position_unknown", group=self.group_id, error=error)
                 await asyncio.sleep(_POSITION_BACKOFF.seconds(attempt))
             else:
                 break
-        for partition, due in starts.items():
-            self._positions[partition] = _Position(due)
-            self._consumer.seek(TopicPartition(*partition), due)
         self._apply_pauses()
 
     async def _find_starts(self, partitions: Collection[Partition]) -> dict[Partition, int]:
