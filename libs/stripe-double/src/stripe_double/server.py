@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -46,13 +48,18 @@ class Server(uvicorn.Server):
         self._double = double
         self._on_ready = on_ready
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals belong to `run`: uvicorn would raise them again after a clean end."""
+        yield
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
         await super().startup(sockets=sockets)
         self._on_ready()
 
     async def serve_double(self, sock: socket.socket) -> None:
-        """Serve and deliver until asked to exit (SIGTERM, SIGINT, `should_exit`)."""
+        """Serve and deliver until `should_exit`."""
         async with self._double.running():
             await self.serve(sockets=[sock])
 
@@ -72,6 +79,9 @@ def run(double: StripeDouble, *, on_ready: Callable[[str], None]) -> None:
     server = Server(double, on_ready=lambda: on_ready(url))
     try:
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+            loop = runner.get_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, server.handle_exit, number, None)
             runner.run(server.serve_double(sock))
     finally:
         double.close()

@@ -15,7 +15,8 @@ def _real_seconds() -> float:
 class Clock:
     """`ticking` follows real time plus an offset; otherwise only `advance` moves it.
 
-    `start_seconds` is the virtual instant of the start (None: now). It never goes backwards.
+    `start_seconds` is the virtual instant of the start (None: now). It never goes backwards
+    within one world.
     """
 
     start_seconds: float | None = None
@@ -25,6 +26,10 @@ class Clock:
     _frozen_at: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Go back to the start: the one way backwards, for a world that starts anew."""
         real = self.real_seconds()
         start = real if self.start_seconds is None else self.start_seconds
         self.offset_seconds = start - real

@@ -67,6 +67,10 @@ class IdempotencyLayer:
         self._running[key] = mark
         return None
 
+    def is_running(self, key: str) -> bool:
+        """Whether a request with this key is being executed now."""
+        return key in self._running
+
     def leave(self, key: str) -> None:
         """The request is over, whatever came of it."""
         self._running.pop(key, None)

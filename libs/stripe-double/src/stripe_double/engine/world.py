@@ -131,13 +131,14 @@ class World:
             await asyncio.sleep(0.2)
 
     def reset(self, *, seed: str | None = None) -> None:
-        """Forget every object, event and ledger entry; ids start again. The clock goes on."""
+        """Forget every object, event, ledger entry and fault; ids and clock start again."""
         self._persistence.clear()
         self.faults.clear()
         self.courier.forget()
         self.deadlines.clear()
         self.store.clear()
         self.ledger.clear()
+        self.clock.restart()
         self.ids = Ids(seed or self.ids.seed)
 
     def close(self) -> None:

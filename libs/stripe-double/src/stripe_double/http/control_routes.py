@@ -9,9 +9,11 @@ from dataclasses import asdict
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stripe_double import API_VERSION
 from stripe_double.control import ControlPlane
@@ -20,7 +22,7 @@ from stripe_double.engine.records import JsonObject
 from stripe_double.engine.world import World
 from stripe_double.http.dashboard import Dashboard
 
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "testclient"})
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 Action = Callable[[Request, JsonObject], Any]
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -66,12 +68,10 @@ class ControlRoutes:
             *(Route(path, self._write(action), methods=["POST"]) for path, action in posts.items()),
             *Dashboard(self._world, control).routes(),
         ]
-        return Starlette(routes=routes)
+        return Starlette(routes=routes, middleware=[Middleware(LoopbackOnly)])
 
     def _read(self, show: Callable[[Request], Any]) -> Endpoint:
         async def endpoint(request: Request) -> Response:
-            if (refusal := _refusal(request)) is not None:
-                return refusal
             self._world.run_due()
             return _answer(lambda: show(request))
 
@@ -79,8 +79,6 @@ class ControlRoutes:
 
     def _write(self, action: Callable[..., Any]) -> Endpoint:
         async def endpoint(request: Request) -> Response:
-            if (refusal := _refusal(request)) is not None:
-                return refusal
             body = await request.body()
 
             def act() -> Any:
@@ -137,12 +135,22 @@ class ControlRoutes:
         return {"deliveries": self._control.redeliver(event_id)}
 
 
-def _refusal(request: Request) -> Response | None:
-    host = request.client.host if request.client else ""
-    if host in _LOOPBACK:
-        return None
-    error = ApiError(403, "invalid_request_error", "The control plane serves this machine only.")
-    return JSONResponse(error.body(""), status_code=error.status)
+class LoopbackOnly:
+    """Answers 403 to a caller that is not on this machine."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass loopback callers on."""
+        host = (scope.get("client") or ("", 0))[0]
+        if host in _LOOPBACK:
+            await self._app(scope, receive, send)
+            return
+        error = ApiError(
+            403, "invalid_request_error", "The control plane serves this machine only."
+        )
+        await JSONResponse(error.body(""), status_code=error.status)(scope, receive, send)
 
 
 def _json_object(body: bytes) -> JsonObject:

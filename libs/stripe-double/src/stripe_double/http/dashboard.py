@@ -75,7 +75,7 @@ class Dashboard:
             "miss": lambda: f"Renewal declined: invoice {self._miss(target)}",
             "cancel": lambda: f"Subscription {control.end_subscription(target)['status']}",
             "redeliver": lambda: f"Sent again to {control.redeliver(target)} endpoint(s)",
-            "advance": lambda: f"Clock moved on: {control.advance(float(value))}",
+            "advance": lambda: f"Clock moved on: {control.advance(_seconds(value))}",
         }
         if action not in actions:
             raise invalid_request(f"There is no action {action}.")
@@ -87,3 +87,10 @@ class Dashboard:
     def _newest(self, collection: str) -> list[Record]:
         found = self._world.store.newest(collection)
         return [record for _, record in zip(range(_SHOWN), found, strict=False)]
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise invalid_request(f"Not a number of seconds: {text}") from error

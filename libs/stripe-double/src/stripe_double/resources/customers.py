@@ -24,6 +24,7 @@ def new_customer(tx: Transaction, params: JsonObject) -> JsonObject:
             "object": "customer",
             "address": _address(params),
             "balance": 0,
+            "cash_balance": None,
             "created": tx.now,
             "currency": None,
             "customer_account": None,

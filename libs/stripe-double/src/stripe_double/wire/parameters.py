@@ -123,9 +123,11 @@ class _Check:
     def _any_of(self, options: list[Schema], raw: Any, name: str, path: str) -> Any:
         if raw == "" and any(option.get("enum") == [""] for option in options):
             return ""
-        for option in options:
-            if _suits(option, raw):
-                return self.value(option, raw, name, path)
+        fitting = [option for option in options if _suits(option, raw)]
+        if isinstance(raw, dict):
+            fitting.sort(key=lambda option: len(raw.keys() - option.get("properties", {}).keys()))
+        if fitting:
+            return self.value(fitting[0], raw, name, path)
         raise parameter_invalid(name, f"Invalid value for {name}")
 
     def _leaf(self, schema: Schema, raw: Any, name: str, path: str) -> Any:
