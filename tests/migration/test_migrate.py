@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -19,6 +20,8 @@ from billing_common.storage.migrate import current, current_revision, head, upgr
 
 pytestmark = pytest.mark.requirement("DATA-06")
 ROOT = Path(__file__).parents[2]
+BASELINE = "20261122180015"
+_SQL = re.compile(r'op\.execute\(\s*"""(.*?)"""', re.DOTALL)
 
 
 @pytest.mark.connected
@@ -90,6 +93,19 @@ def test_revisions_are_one_line_named_by_time_and_forward_only() -> None:
         assert not isinstance(revision.down_revision, tuple), "history does not branch"
         if revision.down_revision:
             assert revision.down_revision < revision.revision
+
+
+def test_a_revision_creates_or_alters_online_one_thing_at_a_time() -> None:
+    """The baseline creates families of tables; whatever comes later is one online statement."""
+    for revision in _revisions().walk_revisions():
+        statements = _SQL.findall(Path(revision.path).read_text())
+        assert statements, revision.path
+        if revision.revision <= BASELINE:
+            assert all(sql.lstrip().startswith("CREATE TABLE IF NOT EXISTS") for sql in statements)
+            continue
+        assert len(statements) == 1, f"{revision.revision}: one statement a revision"
+        if "ALTER TABLE" in statements[0].upper():
+            assert "ALGORITHM=" in statements[0].upper(), f"{revision.revision}: state it"
 
 
 @pytest.mark.slow

@@ -90,11 +90,9 @@ async def test_publishing_the_same_again_changes_nothing(each_database: Database
     ],
     ids="+".join,
 )
-async def test_a_change_is_the_next_version(
-    each_database: Database, change: dict[str, Any]
-) -> None:
+async def test_a_change_is_the_next_version(database: Database, change: dict[str, Any]) -> None:
     changed = {**PRO, **change, "now": LATER}
-    async with each_database.engine.begin() as connection:
+    async with database.engine.begin() as connection:
         first = await publish_plan(connection, **PRO)
         second = await publish_plan(connection, **changed)
         assert second != first

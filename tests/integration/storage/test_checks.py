@@ -10,33 +10,28 @@ from tests.integration.storage.refusals import refused_by_check
 from tests.integration.storage.rows import LATER, LEASE, NOW, PENDING_LEASE, Rows
 
 from billing_common.storage import tables as t
+from billing_common.storage.tables.subscriptions import SUBSCRIPTION_STATUSES
 
 pytestmark = [pytest.mark.connected, pytest.mark.requirement("DATA-04")]
 
 
-@pytest.mark.parametrize("status", ["canceled", "incomplete_expired"])
-async def test_a_terminal_subscription_is_never_current(
-    each_database: Database, status: str
+async def test_a_terminal_subscription_is_never_current_and_a_live_one_may_be(
+    each_database: Database,
 ) -> None:
     async with each_database.engine.begin() as connection:
         rows = Rows(connection)
-        entity, plan = await rows.entity(), await rows.plan()
-        customer = await rows.customer(entity)
-        async with refused_by_check(
-            connection, "ck_billing_subscriptions_terminal_is_never_current"
-        ):
-            await rows.subscription(entity, customer, plan, status=status)
-        await rows.subscription(entity, customer, plan, status=status, is_current=False)
-
-
-@pytest.mark.parametrize(
-    "status", ["incomplete", "trialing", "active", "past_due", "paused", "unpaid"]
-)
-async def test_every_live_status_may_be_current(database: Database, status: str) -> None:
-    async with database.engine.begin() as connection:
-        rows = Rows(connection)
-        entity, plan = await rows.entity(), await rows.plan()
-        await rows.subscription(entity, await rows.customer(entity), plan, status=status)
+        plan = await rows.plan()
+        for status in SUBSCRIPTION_STATUSES:
+            entity = await rows.entity()
+            customer = await rows.customer(entity)
+            if status not in {"canceled", "incomplete_expired"}:
+                await rows.subscription(entity, customer, plan, status=status)
+                continue
+            async with refused_by_check(
+                connection, "ck_billing_subscriptions_terminal_is_never_current"
+            ):
+                await rows.subscription(entity, customer, plan, status=status)
+            await rows.subscription(entity, customer, plan, status=status, is_current=False)
 
 
 async def test_the_canonical_subscription_is_not_the_duplicate(each_database: Database) -> None:
@@ -70,47 +65,45 @@ OPERATION_LEASES: list[tuple[dict[str, Any], bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("values", "is_legal"), OPERATION_LEASES)
 async def test_an_operations_lease_is_whole_and_only_while_pending(
-    each_database: Database, values: dict[str, Any], *, is_legal: bool
+    each_database: Database,
 ) -> None:
     async with each_database.engine.begin() as connection:
         rows = Rows(connection)
-        entity = await rows.entity()
-        if is_legal:
-            await rows.operation(entity, **values)
-            return
-        async with refused_by_check(
-            connection, "ck_billing_request_idempotency_lease_only_while_pending"
-        ):
-            await rows.operation(entity, **values)
+        for values, is_legal in OPERATION_LEASES:
+            entity = await rows.entity()
+            if is_legal:
+                await rows.operation(entity, **values)
+                continue
+            async with refused_by_check(
+                connection, "ck_billing_request_idempotency_lease_only_while_pending"
+            ):
+                await rows.operation(entity, **values)
 
 
-@pytest.mark.parametrize(
-    ("action", "flow", "is_legal"),
-    [
-        ("checkout", "subscription", True),
-        ("checkout", "one_off", True),
-        ("checkout", None, False),
-        ("portal", None, True),
-        ("portal", "subscription", False),
-        ("payment_link", None, True),
-        ("payment_link", "one_off", False),
-    ],
-)
-async def test_a_checkout_states_its_flow_and_only_a_checkout(
-    each_database: Database, action: str, flow: str | None, *, is_legal: bool
-) -> None:
+FLOWS: list[tuple[str, str | None, bool]] = [
+    ("checkout", "subscription", True),
+    ("checkout", "one_off", True),
+    ("checkout", None, False),
+    ("portal", None, True),
+    ("portal", "subscription", False),
+    ("payment_link", None, True),
+    ("payment_link", "one_off", False),
+]
+
+
+async def test_a_checkout_states_its_flow_and_only_a_checkout(each_database: Database) -> None:
     async with each_database.engine.begin() as connection:
         rows = Rows(connection)
         entity = await rows.entity()
-        if is_legal:
-            await rows.operation(entity, action=action, flow=flow)
-            return
-        async with refused_by_check(
-            connection, "ck_billing_request_idempotency_checkout_states_its_flow"
-        ):
-            await rows.operation(entity, action=action, flow=flow)
+        for action, flow, is_legal in FLOWS:
+            if is_legal:
+                await rows.operation(entity, action=action, flow=flow)
+                continue
+            async with refused_by_check(
+                connection, "ck_billing_request_idempotency_checkout_states_its_flow"
+            ):
+                await rows.operation(entity, action=action, flow=flow)
 
 
 LEASES: list[tuple[dict[str, Any], bool]] = [
@@ -127,49 +120,50 @@ LEASES: list[tuple[dict[str, Any], bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("values", "is_legal"), LEASES)
 async def test_a_jobs_and_a_remediations_lease_is_whole_and_only_while_leased(
-    each_database: Database, values: dict[str, Any], *, is_legal: bool
+    each_database: Database,
 ) -> None:
-    remediation = values | {"status": values["status"].replace("leased", "in_progress")}
     async with each_database.engine.begin() as connection:
         rows = Rows(connection)
         entity = await rows.entity()
-        if is_legal:
-            await rows.job(**values)
-            await rows.remediation(entity, **remediation)
-            return
-        async with refused_by_check(connection, "ck_billing_outbox_jobs_lease_only_while_leased"):
-            await rows.job(**values)
-        async with refused_by_check(
-            connection, "ck_billing_subscription_remediations_lease_only_in_progress"
-        ):
-            await rows.remediation(entity, **remediation)
+        for values, is_legal in LEASES:
+            status = values["status"].replace("leased", "in_progress")
+            remediation = values | {"status": status}
+            if is_legal:
+                await rows.job(**values)
+                await rows.remediation(entity, **remediation)
+                continue
+            async with refused_by_check(
+                connection, "ck_billing_outbox_jobs_lease_only_while_leased"
+            ):
+                await rows.job(**values)
+            async with refused_by_check(
+                connection, "ck_billing_subscription_remediations_lease_only_in_progress"
+            ):
+                await rows.remediation(entity, **remediation)
 
 
-@pytest.mark.parametrize(
-    ("values", "is_legal"),
-    [
-        ({"status": "running"}, True),
-        ({"status": "running", "lease_expires_at": None}, False),
-        ({"status": "running", "runner_id": None}, False),
-        ({"status": "succeeded", "lease_expires_at": None}, True),
-        ({"status": "failed", "lease_expires_at": None, "runner_id": None}, True),
-        ({"status": "succeeded"}, False),
-    ],
-)
-async def test_a_run_is_leased_exactly_while_running(
-    each_database: Database, values: dict[str, Any], *, is_legal: bool
-) -> None:
+RUNS: list[tuple[dict[str, Any], bool]] = [
+    ({"status": "running"}, True),
+    ({"status": "running", "lease_expires_at": None}, False),
+    ({"status": "running", "runner_id": None}, False),
+    ({"status": "succeeded", "lease_expires_at": None}, True),
+    ({"status": "failed", "lease_expires_at": None, "runner_id": None}, True),
+    ({"status": "succeeded"}, False),
+]
+
+
+async def test_a_run_is_leased_exactly_while_running(each_database: Database) -> None:
     async with each_database.engine.begin() as connection:
         rows = Rows(connection)
-        if is_legal:
-            await rows.run(**values)
-            return
-        async with refused_by_check(
-            connection, "ck_billing_reconciliation_runs_leased_exactly_while_running"
-        ):
-            await rows.run(**values)
+        for number, (values, is_legal) in enumerate(RUNS):
+            if is_legal:
+                await rows.run(scope=f"scope_{number}", **values)
+                continue
+            async with refused_by_check(
+                connection, "ck_billing_reconciliation_runs_leased_exactly_while_running"
+            ):
+                await rows.run(scope=f"scope_{number}", **values)
 
 
 async def test_a_relay_lease_is_whole(each_database: Database) -> None:

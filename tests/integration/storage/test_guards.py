@@ -45,22 +45,21 @@ async def test_one_pending_subscription_checkout_per_entity(each_database: Datab
 
 @pytest.mark.requirement("DATA-02")
 @pytest.mark.requirement("SCOPE-05")
-@pytest.mark.parametrize("first", BLOCKING)
-async def test_one_blocking_session_per_entity(each_database: Database, first: str) -> None:
+async def test_one_blocking_session_per_entity(each_database: Database) -> None:
     key = "uq_billing_checkout_sessions_active_checkout_block_key"
     async with each_database.engine.begin() as connection:
         rows = Rows(connection)
-        entity, other = await rows.entity(), await rows.entity()
-        await rows.session(entity, status=first)
-        for status in BLOCKING:
+        for first in BLOCKING:
+            entity = await rows.entity()
+            await rows.session(entity, status=first)
+            for status in BLOCKING:
+                async with refused_by_key(connection, key):
+                    await rows.session(entity, status=status)
+                await rows.session(entity, status=status, flow="one_off")
+            for status in NOT_BLOCKING:
+                ended = await rows.session(entity, status=status)
             async with refused_by_key(connection, key):
-                await rows.session(entity, status=status)
-            await rows.session(entity, status=status, flow="one_off")
-        await rows.session(other)
-        for status in NOT_BLOCKING:
-            ended = await rows.session(entity, status=status)
-        async with refused_by_key(connection, key):
-            await _set(rows, t.billing_checkout_sessions, ended, status="open")
+                await _set(rows, t.billing_checkout_sessions, ended, status="open")
 
 
 @pytest.mark.requirement("DATA-02")
@@ -150,10 +149,10 @@ async def test_one_running_run_per_provider_and_scope(each_database: Database) -
 
 @pytest.mark.requirement("DATA-02")
 @pytest.mark.parametrize("name", ["current_subscription_key", "active_checkout_block_key"])
-async def test_a_guard_cannot_be_written(each_database: Database, name: str) -> None:
+async def test_a_guard_cannot_be_written(database: Database, name: str) -> None:
     """It follows its row; nobody can free it by hand."""
     table = next(table for table in t.metadata.tables.values() if name in table.c)
     assert table.c[name].computed is not None
-    async with each_database.engine.connect() as connection:
+    async with database.engine.connect() as connection:
         with pytest.raises(Exception, match=name):
             await connection.exec_driver_sql(f"INSERT INTO {table.name} (id, {name}) VALUES (1, 1)")

@@ -3,10 +3,10 @@
 A plan version never changes. Publishing something different makes the next version and retires
 the active one; publishing the same again changes nothing. Used by operators, by no service.
 
-The surprising thing: a provider price has one row for ever (`uq_..._provider_price`). When only
-words or entitlements of a plan change, the row moves to the new version with its id; customers
-who subscribed before keep the version that their subscription row names, because a plan is
-changed only when its *code* changes.
+The surprising thing: a provider price has one row for ever (`uq_..._provider_price`), and a price
+names its plan. When only words or entitlements change, the row moves to the new version with its
+id, so subscriptions at that price follow to the new version at their next event. To leave earlier
+customers on their terms, create a new price at the provider and publish with that.
 """
 
 from __future__ import annotations
