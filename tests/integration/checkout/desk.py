@@ -253,9 +253,7 @@ class Desk:
         return self.double.ledger("request", operation=operation, **facts)
 
     def fault(self, kind: str, operation: str = CREATE_SESSION, **details: Any) -> None:
-        self.double.call(
-            lambda control: control.add_fault(kind, operation=operation, **details)
-        )
+        self.double.call(lambda control: control.add_fault(kind, operation=operation, **details))
 
     def pay(self, session_id: str) -> dict[str, Any]:
         return self.double.call(lambda control: control.pay(session_id))

@@ -96,7 +96,7 @@ async def _store(
     if not await context.database.write(insert, name="checkout.insert_customer"):
         known = await _find(context, billable_entity_id)
         if known is None:
-            raise BugError("a customer row was there and is gone")
+            raise BugError("the provider gave us another entity's customer")
         if known != provider_customer_id:
             log.warning(
                 "checkout.customer_superseded",

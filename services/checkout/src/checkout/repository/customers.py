@@ -12,7 +12,10 @@ from billing_common.storage.insert_once import Inserted, insert_once
 from billing_common.storage.tables import billable_entities, billing_customers
 from billing_common.storage.transaction import ReadConnection, WriteConnection
 
-_ONE_PER_ENTITY: Final = "uq_billing_customers_entity_provider"
+# Of two equal rows the engine names whichever key it looks at first.
+_CONFLICTS: Final = frozenset(
+    {"uq_billing_customers_entity_provider", "uq_billing_customers_provider_customer"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ async def insert_customer_once(
     provider_customer_id: str,
     now: datetime,
 ) -> bool:
-    """False when the entity has a customer already. Another entity's customer raises 1062."""
+    """False when the entity has a customer already, or the customer has an entity."""
     outcome = await insert_once(
         connection,
         billing_customers,
@@ -64,6 +67,6 @@ async def insert_customer_once(
             "created_at": now,
             "updated_at": now,
         },
-        expected_conflicts=frozenset({_ONE_PER_ENTITY}),
+        expected_conflicts=_CONFLICTS,
     )
     return isinstance(outcome, Inserted)
