@@ -148,4 +148,5 @@ mysql_build=$!
 build "$kafka_image" kafka.Dockerfile $recipes/kafka-entrypoint.sh "$jars"
 build "$python_image" python.Dockerfile
 wait "$mysql_build"
+docker image prune --force --filter "label=$label" >/dev/null # the ones that were replaced
 say "all there; to use them: eval \"\$(tools/stand-in-images.sh --settings)\""
