@@ -9,7 +9,7 @@ from datetime import timedelta
 from billing_common.contracts.topics import TopicNames
 from holdfast_cli.demo.gateway_client import Checkout, DirectorySync, GatewayClient
 from holdfast_cli.demo.plans import offer_plans
-from holdfast_cli.demo.purchase import Purchase, buy, utc_now
+from holdfast_cli.demo.purchase import Purchase, buy, trace_hops, utc_now
 from holdfast_cli.demo.report import show_next_steps, show_purchase
 from holdfast_cli.demo.stripe_shop import REAL_STRIPE, SoldSubscription, StripeShop
 from holdfast_cli.demo.topic_watch import TopicWatch
@@ -50,9 +50,12 @@ class _Demo:
 
     async def run(self) -> None:
         await self._seed()
-        purchase = await self._buy()
-        sold = await self._check(purchase)
-        show_purchase(self._progress.console, purchase, sold)
+        names = TopicNames(self._settings.passthrough.get("KAFKA_TOPIC_PREFIX", ""))
+        async with TopicWatch(kafka_bootstrap_servers(self._settings), names) as watch:
+            purchase = await self._buy()
+            sold = await self._check(purchase)
+            hops = await trace_hops(purchase, watch, names, customer_id=sold.customer_id)
+        show_purchase(self._progress.console, purchase, hops, sold)
         show_next_steps(self._progress.console, self._stack, workspace_slug=README_WORKSPACE)
 
     async def _seed(self) -> None:
@@ -83,22 +86,18 @@ class _Demo:
         gateway = GatewayClient(
             self._settings.url_of("api-gateway"), user_token=token, workspace_slug=self._buyer
         )
-        names = TopicNames(self._settings.passthrough.get("KAFKA_TOPIC_PREFIX", ""))
         with self._progress.step(f"demo: {self._buyer} buys {_PLAN_CODE}"):
-            async with TopicWatch(kafka_bootstrap_servers(self._settings), names) as watch:
-                return await buy(
-                    gateway,
-                    watch,
-                    names,
-                    plan_code=_PLAN_CODE,
-                    idempotency_key=f"demo-{secrets.token_hex(8)}",
-                    pay=self._pay,
-                    payment_seconds=(
-                        _PAID_AT_ONCE_SECONDS
-                        if self._stack.uses_stripe_double
-                        else _PAID_BY_A_PERSON_SECONDS
-                    ),
-                )
+            return await buy(
+                gateway,
+                plan_code=_PLAN_CODE,
+                idempotency_key=f"demo-{secrets.token_hex(8)}",
+                pay=self._pay,
+                payment_seconds=(
+                    _PAID_AT_ONCE_SECONDS
+                    if self._stack.uses_stripe_double
+                    else _PAID_BY_A_PERSON_SECONDS
+                ),
+            )
 
     async def _pay(self, checkout: Checkout) -> None:
         self._progress.say(f"    operation {checkout.operation_key}")

@@ -11,6 +11,8 @@ from holdfast_cli.failures import StackFailure
 
 # Longer than the gateway's own wait for a reply.
 _TIMEOUT_SECONDS = 40.0
+_LONG_POLL_SECONDS = 20
+ACCEPTED = 202
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,11 @@ class GatewayClient:
     async def plan_codes(self) -> list[str]:
         """The plans on offer."""
         answer = await self._call("GET", "/api/billing/plans")
-        return [plan["code"] for plan in answer["plans"]]
+        return [plan["code"] for plan in answer.json()["plans"]]
 
     async def start_checkout(self, plan_code: str, *, idempotency_key: str) -> Checkout:
         """Ask for a checkout of the plan, and wait until there is a page to pay on."""
-        body = await self._call(
+        answer = await self._call(
             "POST",
             "/api/billing/checkout",
             json={
@@ -49,16 +51,34 @@ class GatewayClient:
             },
             headers={"Idempotency-Key": idempotency_key},
         )
+        body = answer.json()
+        if answer.status_code == ACCEPTED:  # not known in time: ask for the operation's outcome
+            operation = await self.wait_for_operation(body["operationKey"], until="finished")
+            if operation["result"] is None:
+                raise StackFailure(
+                    f"The checkout did not succeed: {operation['error'] or operation['status']}",
+                    way_out=("Read the log: holdfast logs checkout",),
+                )
+            body = operation["result"]
         return Checkout(
             billable_entity_id=body["billableEntityId"],
             operation_key=body["operationKey"],
             checkout_url=body["checkoutSession"]["checkoutUrl"],
         )
 
+    async def wait_for_operation(self, operation_key: str, *, until: str) -> dict[str, Any]:
+        """One long poll: the operation once it is `finished` or `projected`, or as it is then."""
+        answer = await self._call(
+            "GET",
+            f"/api/billing/operations/{operation_key}?wait={_LONG_POLL_SECONDS}&until={until}",
+        )
+        operation: dict[str, Any] = answer.json()
+        return operation
+
     async def subscription(self) -> dict[str, Any] | None:
         """The current subscription as the product sees it, or None."""
         answer = await self._call("GET", "/api/billing/subscription")
-        found: dict[str, Any] | None = answer["subscription"]
+        found: dict[str, Any] | None = answer.json()["subscription"]
         return found
 
     async def _call(
@@ -68,11 +88,10 @@ class GatewayClient:
         *,
         json: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
-    ) -> Any:
-        answer = await _request(
+    ) -> httpx.Response:
+        return await _request(
             self._base_url, method, path, json=json, headers={**self._headers, **(headers or {})}
         )
-        return answer.json()
 
 
 class DirectorySync:
@@ -103,7 +122,7 @@ class DirectorySync:
             self._base_url,
             "PUT",
             path,
-            json={"syncVersion": 1, **document},
+            json={"status": "active", "version": 1, **document},
             headers=self._headers,
         )
 
@@ -120,7 +139,7 @@ async def _request(
         base_url=base_url, timeout=_TIMEOUT_SECONDS, trust_env=False
     ) as client:
         answer = await client.request(method, path, json=json, headers=headers)
-    if answer.is_error or answer.status_code == 202:
+    if not answer.is_success:
         raise StackFailure(
             f"{method} {path} was answered {answer.status_code}: {answer.text[:600]}",
             way_out=("Read the logs: holdfast logs api-gateway; holdfast logs checkout",),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from billing_common.contracts.stripe_event_headers import (
-    EVENT_ID,
     EVENT_TYPE,
     RECEIVED_AT,
 )
@@ -18,6 +17,7 @@ from billing_common.contracts.topics import (
     ENTITLEMENTS,
     REPLIES,
     STRIPE_EVENTS,
+    Topic,
     TopicNames,
 )
 from holdfast_cli.demo.gateway_client import Checkout, GatewayClient
@@ -38,75 +38,83 @@ class Hop:
     detail: str
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Purchase:
-    """What happened. `buyer_pause` is the time between the page's address and the payment."""
+    """What happened on the product's side, with its times."""
 
     plan_code: str
     idempotency_key: str
     checkout: Checkout
-    hops: list[Hop] = field(default_factory=list)
-    subscription: Mapping[str, object] = field(default_factory=dict)
+    subscription: Mapping[str, object]
+    asked_at: datetime
+    answered_at: datetime
+    paid_at: datetime
+    visible_at: datetime
 
 
 async def buy(
     gateway: GatewayClient,
-    watch: TopicWatch,
-    names: TopicNames,
     *,
     plan_code: str,
     idempotency_key: str,
-    pay: Callable[[Checkout], object],
+    pay: Callable[[Checkout], Awaitable[None]],
     payment_seconds: float,
 ) -> Purchase:
     """Check out, pay, and wait until the product sees the subscription.
 
-    `pay` is awaited when it returns an awaitable: the double's page is paid at once, a person may
-    take up to `payment_seconds`. Raises StackFailure when the subscription does not get active.
+    `pay` pays the double's page at once; a person may take up to `payment_seconds` after it
+    returned. Raises StackFailure when the subscription does not get active.
     """
     asked_at = utc_now()
     checkout = await gateway.start_checkout(plan_code, idempotency_key=idempotency_key)
     answered_at = utc_now()
-    payment = pay(checkout)
-    if asyncio.iscoroutine(payment):
-        await payment
+    await pay(checkout)
     paid_at = utc_now()
-    subscription = await _wait_until_active(gateway, payment_seconds)
-    visible_at = utc_now()
+    subscription = await _wait_until_active(gateway, checkout.operation_key, payment_seconds)
+    return Purchase(
+        plan_code=plan_code,
+        idempotency_key=idempotency_key,
+        checkout=checkout,
+        subscription=subscription,
+        asked_at=asked_at,
+        answered_at=answered_at,
+        paid_at=paid_at,
+        visible_at=utc_now(),
+    )
 
-    command = await watch.first(
-        names.of(COMMANDS),
-        lambda message: _field(message, "operation_key") == checkout.operation_key,
-        timeout_seconds=_HOP_SECONDS,
+
+async def trace_hops(
+    purchase: Purchase, watch: TopicWatch, names: TopicNames, *, customer_id: str
+) -> list[Hop]:
+    """The stations of this purchase, from its messages on Kafka."""
+
+    async def find(topic: Topic, matches: Callable[[SeenMessage], bool]) -> SeenMessage | None:
+        return await watch.first(names.of(topic), matches, timeout_seconds=_HOP_SECONDS)
+
+    checkout = purchase.checkout
+    command = await find(
+        COMMANDS, lambda message: _field(message, "operation_key") == checkout.operation_key
     )
-    reply = await watch.first(
-        names.of(REPLIES),
-        lambda message: message.key == checkout.operation_key,
-        timeout_seconds=_HOP_SECONDS,
+    reply = await find(REPLIES, lambda message: message.key == checkout.operation_key)
+    event = await find(
+        STRIPE_EVENTS,
+        lambda message: (
+            message.key == customer_id
+            and message.headers.get(EVENT_TYPE) == "customer.subscription.created"
+        ),
     )
-    event = await watch.first(
-        names.of(STRIPE_EVENTS),
-        lambda message: message.headers.get(EVENT_TYPE) == "customer.subscription.created",
-        timeout_seconds=_HOP_SECONDS,
-    )
-    snapshot = await watch.first(
-        names.of(ENTITLEMENTS),
-        lambda message: message.key == checkout.billable_entity_id,
-        timeout_seconds=_HOP_SECONDS,
-    )
-    purchase = Purchase(plan_code, idempotency_key, checkout, subscription=subscription)
-    purchase.hops = [
-        Hop("asked", asked_at, "POST /api/billing/checkout"),
+    snapshot = await find(ENTITLEMENTS, lambda message: message.key == checkout.billable_entity_id)
+    return [
+        Hop("asked", purchase.asked_at, "POST /api/billing/checkout"),
         Hop("gateway accepted", _at(command), f"command on {COMMANDS.name}"),
-        Hop("session created", _at(reply), f"bound in MySQL, reply on {REPLIES.name}"),
-        Hop("gateway answered", answered_at, "200 with the address of the page"),
-        Hop("paid", paid_at, "on the hosted page"),
-        Hop("webhook accepted", _received_at(event), _event_detail(event)),
-        Hop("event durable", _at(event), f"raw bytes on {STRIPE_EVENTS.name}"),
-        Hop("projected", _at(snapshot), f"committed, entitlements on {ENTITLEMENTS.name}"),
-        Hop("snapshot visible", visible_at, "GET /api/billing/subscription: active"),
+        Hop("session created", _at(reply), f"bound; reply on {REPLIES.name}"),
+        Hop("gateway answered", purchase.answered_at, "200, the page's address"),
+        Hop("paid", purchase.paid_at, "on the hosted page"),
+        Hop("webhook accepted", _received_at(event), "customer.subscription.created"),
+        Hop("event durable", _at(event), f"on {STRIPE_EVENTS.name}"),
+        Hop("projected", _at(snapshot), f"committed; {ENTITLEMENTS.name}"),
+        Hop("snapshot visible", purchase.visible_at, "GET .../subscription: active"),
     ]
-    return purchase
 
 
 def utc_now() -> datetime:
@@ -115,11 +123,12 @@ def utc_now() -> datetime:
 
 
 async def _wait_until_active(
-    gateway: GatewayClient, timeout_seconds: float
+    gateway: GatewayClient, operation_key: str, timeout_seconds: float
 ) -> Mapping[str, object]:
     deadline = utc_now() + timedelta(seconds=timeout_seconds)
     last: Mapping[str, object] | None = None
     while utc_now() < deadline:
+        await gateway.wait_for_operation(operation_key, until="projected")
         last = await gateway.subscription()
         if last is not None and last.get("status") in _ACTIVE:
             return last
@@ -149,9 +158,3 @@ def _received_at(message: SeenMessage | None) -> datetime | None:
     if message is None:
         return None
     return datetime.fromisoformat(message.headers[RECEIVED_AT])
-
-
-def _event_detail(message: SeenMessage | None) -> str:
-    if message is None:
-        return "not seen"
-    return f"{message.headers[EVENT_TYPE]} {message.headers[EVENT_ID]}"

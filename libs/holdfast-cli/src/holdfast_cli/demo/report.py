@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from rich.console import Console
 from rich.table import Table
 
@@ -10,10 +12,12 @@ from holdfast_cli.demo.stripe_shop import SoldSubscription
 from holdfast_cli.stack import Stack
 
 
-def show_purchase(console: Console, purchase: Purchase, sold: SoldSubscription) -> None:
+def show_purchase(
+    console: Console, purchase: Purchase, hops: list[Hop], sold: SoldSubscription
+) -> None:
     """The table of hops, then the ids."""
     console.print()
-    console.print(hop_table(purchase.hops))
+    console.print(hop_table(hops))
     console.print()
     for heading, value in (
         ("plan", purchase.plan_code),
@@ -42,8 +46,9 @@ def hop_table(hops: list[Hop]) -> Table:
     return table
 
 
-def _ms(later: object, earlier: object) -> str:
-    return f"{(later - earlier).total_seconds() * 1000:.0f} ms"  # type: ignore[operator]
+def _ms(later: datetime, earlier: datetime) -> str:
+    # Kafka's times are cut to milliseconds, so that a cause may seem to follow its effect.
+    return f"{max(0.0, (later - earlier).total_seconds() * 1000):.0f} ms"
 
 
 def show_next_steps(console: Console, stack: Stack, *, workspace_slug: str) -> None:
