@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.fixtures.databases import Database as TestDatabase
+from tests.fixtures.databases import Database as OwnDatabase
 from tests.integration.projection.purchases import provider_for
 
 from billing_common.messaging.dead_letters import DeadLetters
@@ -19,7 +19,7 @@ from stripe_double.testing import RunningDouble
 
 @asynccontextmanager
 async def projector_on(
-    database: TestDatabase, double: RunningDouble
+    database: OwnDatabase, double: RunningDouble
 ) -> AsyncIterator[BatchProjector]:
     provider = provider_for(double)
     # Never connects: these tests give it only readable records.
