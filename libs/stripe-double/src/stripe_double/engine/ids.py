@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_LETTERS = bytes(_ALPHABET[value % 62] for value in range(256))
 
 # Object type -> (prefix, characters after it), as Stripe's own ids look in test mode.
 SHAPES = {
@@ -37,6 +38,7 @@ class Ids:
 
     def __init__(self, seed: str, *, counters: dict[str, int] | None = None) -> None:
         self.seed = seed
+        self._key = hashlib.sha256(seed.encode()).digest()
         self.counters: dict[str, int] = dict(counters or {})
 
     def next(self, kind: str) -> str:
@@ -44,12 +46,5 @@ class Ids:
         count = self.counters.get(kind, 0) + 1
         self.counters[kind] = count
         prefix, length = SHAPES[kind]
-        digest = hashlib.blake2b(
-            f"{kind}:{count}".encode(), key=hashlib.sha256(self.seed.encode()).digest()
-        ).digest()
-        number = int.from_bytes(digest, "big")
-        characters = []
-        for _ in range(length):
-            number, index = divmod(number, 62)
-            characters.append(_ALPHABET[index])
-        return prefix + "".join(characters)
+        digest = hashlib.blake2b(f"{kind}:{count}".encode(), key=self._key).digest()
+        return prefix + digest[:length].translate(_LETTERS).decode()

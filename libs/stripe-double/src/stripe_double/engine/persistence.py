@@ -18,17 +18,18 @@ from stripe_double.engine.records import JsonObject, Record
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS object (
-    collection TEXT NOT NULL, id TEXT NOT NULL, position INTEGER NOT NULL, body TEXT NOT NULL,
-    PRIMARY KEY (collection, id)
-) WITHOUT ROWID;
+    position INTEGER PRIMARY KEY, collection TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS ledger (seq INTEGER PRIMARY KEY, entry TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
-_PUT = (
-    "INSERT INTO object (collection, id, position, body) VALUES (?, ?, ?, ?) "
-    "ON CONFLICT (collection, id) DO UPDATE SET body = excluded.body"
-)
+# A record keeps its position for life, so new ones are appended and no second index is needed.
+_PUT = "INSERT OR REPLACE INTO object (position, collection, id, body) VALUES (?, ?, ?, ?)"
+_NOTE = "INSERT INTO ledger (seq, entry) VALUES (?, ?)"
+_SET = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)"
+
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class SqlitePersistence:
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute("PRAGMA wal_autocheckpoint = 4000")
         self._db.executescript(_SCHEMA)
 
     def objects(self) -> Iterator[tuple[str, str, int, JsonObject]]:
@@ -127,25 +129,18 @@ class SqlitePersistence:
         self, changes: Iterable[Change], entries: Iterable[Record], meta: dict[str, JsonObject]
     ) -> None:
         """One SQLite transaction."""
-        execute = self._db.execute
-        execute("BEGIN IMMEDIATE")
+        rows = [(c.position, c.collection, c.id, _encode(c.record)) for c in changes]
+        notes = [(entry["seq"], _encode(entry)) for entry in entries]
+        values = [(name, _encode(value)) for name, value in meta.items()]
+        self._db.execute("BEGIN IMMEDIATE")
         try:
-            for change in changes:
-                body = json.dumps(change.record, separators=(",", ":"))
-                execute(_PUT, (change.collection, change.id, change.position, body))
-            for entry in entries:
-                body = json.dumps(entry, separators=(",", ":"))
-                execute("INSERT INTO ledger (seq, entry) VALUES (?, ?)", (entry["seq"], body))
-            for name, value in meta.items():
-                execute(
-                    "INSERT INTO meta (name, value) VALUES (?, ?) "
-                    "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                    (name, json.dumps(value)),
-                )
+            self._db.executemany(_PUT, rows)
+            self._db.executemany(_NOTE, notes)
+            self._db.executemany(_SET, values)
         except BaseException:
-            execute("ROLLBACK")
+            self._db.execute("ROLLBACK")
             raise
-        execute("COMMIT")
+        self._db.execute("COMMIT")
 
     def clear(self) -> None:
         """Empty every table."""

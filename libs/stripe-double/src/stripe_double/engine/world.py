@@ -153,17 +153,8 @@ class World:
 
     def _record_attempt(self, delivery: JsonObject, attempt: JsonObject) -> None:
         with self.transaction() as tx:
-            before = tx.store.find(COLLECTION, delivery["id"])
             tx.keep(COLLECTION, delivery)
             event = tx.store.find("event", delivery["event"])
-            first_success = (
-                delivery["state"] == "succeeded"
-                and before is not None
-                and before["state"] != "succeeded"
-            )
-            if event is not None and first_success:
-                left = max(0, event["pending_webhooks"] - 1)
-                tx.keep("event", {**event, "pending_webhooks": left})
             tx.ledger.append(
                 "delivery",
                 tx.now,

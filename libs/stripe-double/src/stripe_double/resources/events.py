@@ -16,7 +16,7 @@ MAX_TYPES = 20
 
 def retrieve(tx: Transaction, call: Call) -> JsonObject:
     """GET /v1/events/{id}"""
-    return dict(tx.get("event", call.object_id))
+    return rendered(tx, tx.get("event", call.object_id))
 
 
 def list_all(tx: Transaction, call: Call) -> JsonObject:
@@ -34,7 +34,15 @@ def list_all(tx: Transaction, call: Call) -> JsonObject:
     delivered = params.get("delivery_success")
     if delivered is not None:
         found = (event for event in found if is_delivered(tx, event) == delivered)
-    return page(found, params, url="/v1/events")
+    listed = page(found, params, url="/v1/events")
+    return {**listed, "data": [rendered(tx, event) for event in listed["data"]]}
+
+
+def rendered(tx: Transaction, event: Record) -> JsonObject:
+    """The event with the number of endpoints that have not taken it yet."""
+    deliveries = tx.store.newest("delivery", where={"event": event["id"]})
+    waiting = sum(1 for delivery in deliveries if delivery["state"] != "succeeded")
+    return {**event, "pending_webhooks": waiting}
 
 
 def is_delivered(tx: Transaction, event: Record) -> bool:

@@ -14,7 +14,10 @@ _MAX_FIELDS = 1000
 
 
 def decode(text: str) -> JsonObject:
-    """Nested dicts and lists of strings. Malformed: ApiError 400."""
+    """Nested dicts and lists of strings. Malformed: ApiError 400.
+
+    Names 0, 1, 2, … make a list; whether a list was meant, the parameter table knows.
+    """
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict")
     except (ValueError, UnicodeDecodeError) as error:
@@ -47,6 +50,6 @@ def _as_lists(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     children = {name: _as_lists(child) for name, child in node.items()}
-    if children and all(name.isdecimal() for name in children):
-        return [children[name] for name in sorted(children, key=int)]
+    if children and all(str(index) in children for index in range(len(children))):
+        return [children[str(index)] for index in range(len(children))]
     return children

@@ -105,6 +105,7 @@ class _Check:
         options = schema.get("anyOf")
         if options is not None:
             return self._any_of(options, raw, name, path)
+        raw = _as_meant(schema, raw)
         if _is_object(schema):
             if raw == "" and _METADATA.search(path):
                 return ""
@@ -145,6 +146,16 @@ def _is_open(schema: Schema) -> bool:
     return not (schema.keys() - {"type"}) and schema.get("type") in {None, "object"}
 
 
+def _as_meant(schema: Schema, raw: Any) -> Any:
+    """Metadata may have the keys 0, 1, 2; a list may have gaps: a form cannot tell them apart."""
+    if isinstance(raw, list) and isinstance(schema.get("additionalProperties"), dict):
+        return {str(index): item for index, item in enumerate(raw)}
+    is_list = schema.get("type") == "array" and isinstance(raw, dict)
+    if is_list and raw and all(name.isdecimal() for name in raw):
+        return [raw[name] for name in sorted(raw, key=int)]
+    return raw
+
+
 def _is_object(schema: Schema) -> bool:
     return schema.get("type") == "object" or "properties" in schema
 
@@ -153,7 +164,7 @@ def _suits(schema: Schema, raw: Any) -> bool:
     if isinstance(raw, dict):
         return _is_object(schema)
     if isinstance(raw, list):
-        return schema.get("type") == "array"
+        return schema.get("type") == "array" or "additionalProperties" in schema
     if _is_object(schema) or schema.get("type") == "array":
         return False
     if schema.get("type") == "integer":
