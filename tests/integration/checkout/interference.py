@@ -41,7 +41,7 @@ class PausingProvider(StripeProvider):
 
 
 class LostCommit(Database):
-    """The answer to the first COMMIT of the named transaction is lost; `is_stored` says its fate."""
+    """Loses the answer to the first COMMIT of one transaction; `is_stored` says its fate."""
 
     def __init__(self, engine: Any, *, name: str, is_stored: bool) -> None:
         super().__init__(engine)
