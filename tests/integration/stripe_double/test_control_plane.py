@@ -114,6 +114,7 @@ async def test_it_is_off_unless_enabled() -> None:
     transport = httpx.ASGITransport(app=double.asgi_app)
     async with httpx.AsyncClient(transport=transport, base_url="http://double") as client:
         assert (await client.get("/_double/health")).status_code == 404
+        assert (await client.get("/livez")).text == "ok"
 
 
 @pytest.fixture

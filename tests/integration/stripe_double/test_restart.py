@@ -179,6 +179,7 @@ def test_the_same_seed_makes_the_same_world_byte_for_byte(new_client: Any) -> No
     assert world() == world()
 
 
+@pytest.mark.slow
 def test_two_hundred_purchases_at_once_make_two_hundred_subscriptions(
     receiver: Any, new_client: Any, tmp_path: Path
 ) -> None:

@@ -184,3 +184,30 @@ def test_events_are_listed_by_type_window_and_for_30_days(double: Any, client: A
     assert types() == []
     client.v1.customers.create({})
     assert types(created={"gt": first.created}) == ["customer.created"]
+
+
+def test_a_reset_forgets_what_is_under_way(
+    double: Any, client: Any, endpoint: Any, receiver: Any
+) -> None:
+    receiver.delay_seconds = 0.2
+    client.v1.customers.create({})
+    receiver.wait_for(1)
+    double.call(lambda control: control.reset(seed="shared"))
+    receiver.delay_seconds = 0
+    client.v1.webhook_endpoints.create(
+        {"url": "http://127.0.0.1:9/", "enabled_events": ["customer.created"]}
+    )
+    client.v1.customers.create({})
+    double.wait_for_webhooks()
+    assert double.ledger("delivery", outcome="succeeded") == []
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "http://[::bad/", "http://x y/"])
+def test_an_endpoint_that_cannot_be_reached_does_not_stop_the_others(
+    double: Any, client: Any, endpoint: Any, receiver: Any, url: str
+) -> None:
+    client.v1.webhook_endpoints.create({"url": url, "enabled_events": ["*"]})
+    client.v1.customers.create({})
+    client.v1.customers.create({})
+    receiver.wait_for(2)
+    double.wait_for_webhooks()

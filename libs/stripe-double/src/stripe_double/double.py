@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import structlog
+
 from stripe_double.control import ControlPlane
 from stripe_double.engine.clock import Clock
 from stripe_double.engine.delivery import CourierSettings
@@ -16,6 +18,13 @@ from stripe_double.engine.world import World
 from stripe_double.http.app import App
 from stripe_double.resources.catalog import DEADLINES
 from stripe_double.settings import Settings
+
+log = structlog.get_logger("stripe_double")
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("double.task_failed", task=task.get_name(), exc_info=error)
 
 
 class StripeDouble:
@@ -57,12 +66,16 @@ class StripeDouble:
             asyncio.create_task(self.world.courier.run(), name="stripe-double-courier"),
             asyncio.create_task(self.world.keep_time(), name="stripe-double-clock"),
         ]
+        for task in tasks:
+            task.add_done_callback(_report)
         try:
             yield self
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    raise outcome
 
     def close(self) -> None:
         """Release the storage."""

@@ -85,6 +85,7 @@ class Courier:
         self._queue: list[tuple[float, int, str]] = []
         self._count = 0
         self._in_flight = 0
+        self._generation = 0
         self._wake = asyncio.Event()
 
     def enqueue(self, delivery_id: str, due_at: float) -> None:
@@ -98,8 +99,9 @@ class Courier:
         self._wake.set()
 
     def forget(self) -> None:
-        """Drop the whole queue and every webhook fault."""
+        """Drop the queue and every webhook fault; what is under way belongs to nobody."""
         self._queue.clear()
+        self._generation += 1
         self.faults = WebhookFaults()
 
     @property
@@ -155,6 +157,7 @@ class Courier:
     async def _send(
         self, client: httpx.AsyncClient, delivery_id: str, done: Callable[[], None]
     ) -> None:
+        generation = self._generation
         try:
             delivery = self._store.find(COLLECTION, delivery_id)
             if delivery is None:
@@ -164,10 +167,10 @@ class Courier:
             if event is None or endpoint is None or endpoint.get("deleted"):
                 return
             attempt = await self._attempt(client, event, endpoint)
-            self._settle(delivery_id, attempt)
+            self._settle(delivery_id, attempt, generation)
             for _ in range(self.faults.duplicate if attempt["outcome"] == "succeeded" else 0):
                 copy = await self._attempt(client, event, endpoint)
-                self._settle(delivery_id, {**copy, "duplicate": True})
+                self._settle(delivery_id, {**copy, "duplicate": True}, generation)
         finally:
             self._in_flight -= 1
             done()
@@ -191,7 +194,7 @@ class Courier:
         }
         try:
             answer = await client.post(endpoint["url"], content=body, headers=headers)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             kind = "timeout" if isinstance(error, httpx.TimeoutException) else "connection"
             return {
                 "outcome": "failed",
@@ -210,9 +213,9 @@ class Courier:
         kept = self._store.find(SECRETS, endpoint_id)
         return [] if kept is None else list(kept["secrets"])
 
-    def _settle(self, delivery_id: str, attempt: dict[str, Any]) -> None:
+    def _settle(self, delivery_id: str, attempt: dict[str, Any], generation: int) -> None:
         delivery = self._store.find(COLLECTION, delivery_id)
-        if delivery is None:
+        if delivery is None or generation != self._generation:
             return
         attempts = delivery["attempts"] + 1
         state, due_at = delivery["state"], delivery["due_at"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 from stripe_double.control import ControlPlane
@@ -22,7 +24,10 @@ class App:
 
     def __init__(self, world: World, control: ControlPlane, settings: Settings) -> None:
         self._pipeline = Pipeline(world, settings.api_keys)
-        routes: list[Route | Mount] = [*CheckoutPage(world, control).routes()]
+        routes: list[Route | Mount] = [
+            Route("/livez", _live),
+            *CheckoutPage(world, control).routes(),
+        ]
         if settings.control:
             routes.append(Mount("/_double", ControlRoutes(world, control).asgi_app()))
         self._pages = Starlette(routes=routes)
@@ -42,6 +47,10 @@ class App:
         except ApiError as error:
             return Answer(error.status, json.dumps(error.body("")))
         return await self._pipeline.answer(request)
+
+
+async def _live(_request: Request) -> PlainTextResponse:
+    return PlainTextResponse("ok")
 
 
 async def _accept_lifespan(receive: Receive, send: Send) -> None:

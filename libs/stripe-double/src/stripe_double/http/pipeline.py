@@ -97,7 +97,7 @@ class Pipeline:
                 code="rate_limit",
             )
         if request.method == "POST":
-            visit.key = request.headers.get("idempotency-key")
+            visit.key = request.headers.get("idempotency-key") or None
             visit.mark = fingerprint(request.method, request.path, raw)
 
     def _authenticate(self, request: ApiRequest) -> None:
@@ -113,8 +113,7 @@ class Pipeline:
             raise ApiError(
                 401,
                 "invalid_request_error",
-                "A live key was sent to stripe-double. It was refused and not recorded; treat it "
-                "as exposed only if this connection was not local.",
+                "stripe-double never accepts a live key. It was not recorded.",
             )
         if key not in self._api_keys:
             raise ApiError(401, "invalid_request_error", f"Invalid API Key provided: {key[:8]}***")

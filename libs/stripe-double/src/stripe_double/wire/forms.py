@@ -29,8 +29,7 @@ def decode(text: str) -> JsonObject:
             raise invalid_request(f"Invalid parameter name: {name}", param=name)
         path = [match[1], *re.findall(r"\[([^\[\]]*)\]", match[2])]
         _set(tree, path, value, name)
-    result: JsonObject = _as_lists(tree)
-    return result
+    return {name: _as_lists(child) for name, child in tree.items()}
 
 
 def _set(tree: JsonObject, path: list[str], value: str, name: str) -> None:
