@@ -143,3 +143,15 @@ async def test_two_entities_may_use_the_same_key(desk: Desk) -> None:
     assert mine.http_status == theirs.http_status == 200
     assert mine.body != theirs.body
     assert len(desk.stripe_sessions()) == len(desk.stripe_customers()) == 2
+
+
+@pytest.mark.requirement("IDEM-01")
+@pytest.mark.parametrize("key", ["x' for key 'y'", "for key 'uq'\"\\%", "~" * 191, " ", "%s"])
+async def test_a_hostile_key_is_only_a_key(desk: Desk, key: str) -> None:
+    """The engine quotes it in its duplicate-key message; nothing may be read from there."""
+    first = await desk.checkout(key)
+
+    again = await desk.checkout(key)
+
+    assert first.http_status == 200
+    assert (again.is_replay, again.body) == (True, first.body)

@@ -15,7 +15,8 @@ RETRYABLE: Final = frozenset({1213, 1205, 1020, 3572})
 # Server or connection gone, read-only after failover, too many connections.
 CONNECTION_LOST: Final = frozenset({2002, 2003, 2006, 2013, 2014, 2055, 1040, 1053, 1290, 1927})
 
-_KEY_NAME = re.compile(r"for key '(?:[^'.]+\.)?([^'.]+)'")
+# Anchored: the message quotes the duplicate value first, and that may come from outside.
+_KEY_NAME = re.compile(r"for key '(?:[^'.]+\.)?([^'.]+)'\Z")
 
 
 class DatabaseUnavailable(TransientError):  # noqa: N818 - exceptions are facts here
@@ -50,8 +51,9 @@ def is_connection_lost(error: BaseException) -> bool:
 
 def duplicate_key_name(error: BaseException) -> str | None:
     """The unique key that refused the row, without its table, or None for other errors."""
+    if not isinstance(error, DBAPIError) or error.orig is None:
+        return None
     if error_number(error) != DUPLICATE_KEY:
         return None
-    assert isinstance(error, DBAPIError)  # noqa: S101 - error_number has just proved it
-    found = _KEY_NAME.search(str(error.orig))
+    found = _KEY_NAME.search(str(error.orig.args[-1]))
     return found.group(1) if found else None
