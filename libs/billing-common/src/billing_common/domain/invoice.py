@@ -26,6 +26,7 @@ class Invoice:
     id: int | None
     billable_entity_id: int
     billing_customer_id: int
+    subscription_id: int | None
     provider: str
     provider_invoice_id: str
     provider_subscription_id: str | None
@@ -44,8 +45,9 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """One row of billing_payments: an attempt to collect an invoice."""
+    """One row of billing_payments: an attempt to collect an invoice. `id` as for an invoice."""
 
+    id: int | None
     provider: str
     provider_invoice_id: str
     provider_payment_id: str

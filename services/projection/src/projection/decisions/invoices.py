@@ -58,6 +58,7 @@ def _attempt(state: EntityState, event: StripeEvent, source: ProviderInvoice) ->
         # One attempt cannot fail after it was paid; the failure was told late.
         return known
     return Payment(
+        id=known.id if known else None,
         provider="stripe",
         provider_invoice_id=source.id,
         provider_payment_id=payment_id,
@@ -76,6 +77,7 @@ def _row(
         id=stored.id if stored else None,
         billable_entity_id=state.billable_entity_id,
         billing_customer_id=state.billing_customer_id,
+        subscription_id=stored.subscription_id if stored else None,
         provider="stripe",
         provider_invoice_id=source.id,
         provider_subscription_id=source.subscription_id

@@ -26,7 +26,7 @@ from billing_common.observability.metrics import (
 from billing_common.storage.entity_locks import database_now
 from billing_common.storage.transaction import Database, WriteConnection
 from projection.decisions.event import NeedsTruth, ObjectRef, Outcome, RefusalCode, Refused, Truth
-from projection.handlers.applying import save_state
+from projection.handlers.applying import save_states
 from projection.handlers.folding import Folded, fold_batch
 from projection.handlers.gathering import PROVIDER, gather
 from projection.handlers.receive import Received, Unreadable, receive
@@ -181,8 +181,7 @@ class BatchProjector:
             raise DoubtRemains(folded.fences)
         now = await database_now(connection)
         pairs = changed_states(gathered.states, folded.states)
-        for before, after in pairs:
-            await save_state(connection, before, after, prices=gathered.prices, now=now)
+        await save_states(connection, pairs, prices=gathered.prices, now=now)
         rows = [
             event_row(
                 one,

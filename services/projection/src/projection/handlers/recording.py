@@ -20,7 +20,7 @@ from projection.handlers.gathering import PROVIDER
 from projection.handlers.receive import Received
 from projection.repository.catalogue import find_plans
 from projection.repository.events import EventRow, KnownEvent
-from projection.repository.feed import FeedMessage, append, raise_version, read_versions
+from projection.repository.feed import FeedMessage, append, raise_versions, read_versions
 
 
 def event_row(
@@ -89,7 +89,9 @@ async def queue_feeds(
     now: datetime,
 ) -> None:
     """One version per changed entity: its changes and its whole snapshot, in one order."""
-    versions = await read_versions(connection, [state.billable_entity_id for state in changed])
+    entity_ids = [state.billable_entity_id for state in changed]
+    await raise_versions(connection, entity_ids)
+    versions = await read_versions(connection, entity_ids)
     granting = {
         state.billable_entity_id: row
         for state in changed
@@ -99,8 +101,7 @@ async def queue_feeds(
     messages: list[FeedMessage] = []
     for state in changed:
         entity_id = state.billable_entity_id
-        version = versions[entity_id] + 1
-        await raise_version(connection, entity_id, to=version)
+        version = versions[entity_id]
         messages.extend(_changes(state, version=version, now=now))
         row = granting.get(entity_id)
         plan = plans.get(row.plan_id) if row is not None else None

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 
 from billing_common.domain.webhook_event import EventStatus
 from billing_common.storage.tables import billing_webhook_events as events
 from billing_common.storage.transaction import WriteConnection
+from projection.repository.set_writes import update_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +80,14 @@ async def save_events(
     new = [_values(row, now) | {"created_at": now} for row in rows if row.known is None]
     if new:
         await connection.execute(insert(events), new)
-    for row in rows:
-        if row.known is not None:
-            await connection.execute(
-                update(events).where(events.c.id == row.known.id).values(**_values(row, now))
-            )
+    await update_rows(
+        connection,
+        events,
+        [(row.known.id, _values(row, now)) for row in rows if row.known is not None],
+    )
 
 
-def _values(row: EventRow, now: datetime) -> dict[str, object]:
+def _values(row: EventRow, now: datetime) -> dict[str, Any]:
     has_failed = row.status is EventStatus.FAILED
     return {
         "provider": row.provider,

@@ -34,13 +34,15 @@ async def read_versions(connection: WriteConnection, entity_ids: Iterable[int]) 
     return {row.id: row.entitlement_version for row in rows}
 
 
-async def raise_version(connection: WriteConnection, entity_id: int, *, to: int) -> None:
-    """The entity's next version; under its lock, so versions are gapless in commit order."""
-    await connection.execute(
-        update(billable_entities)
-        .where(billable_entities.c.id == entity_id)
-        .values(entitlement_version=to)
-    )
+async def raise_versions(connection: WriteConnection, entity_ids: Iterable[int]) -> None:
+    """Each entity's next version; under its lock, so versions are gapless in commit order."""
+    wanted = list(entity_ids)
+    if wanted:
+        await connection.execute(
+            update(billable_entities)
+            .where(billable_entities.c.id.in_(wanted))
+            .values(entitlement_version=billable_entities.c.entitlement_version + 1)
+        )
 
 
 async def append(

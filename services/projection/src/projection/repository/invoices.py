@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import insert, select, update
 
@@ -12,6 +13,7 @@ from billing_common.domain.ordering import Watermark
 from billing_common.storage.mapping.watermarks import watermark_from_row, watermark_values
 from billing_common.storage.tables import billing_invoices, billing_payments
 from billing_common.storage.transaction import WriteConnection
+from projection.repository.set_writes import update_rows
 
 _PAYMENT_TYPE = "invoice_payment"
 
@@ -35,6 +37,7 @@ async def lock_invoices(
             id=row.id,
             billable_entity_id=row.billable_entity_id,
             billing_customer_id=row.billing_customer_id,
+            subscription_id=row.subscription_id,
             provider=row.provider,
             provider_invoice_id=row.provider_invoice_id,
             provider_subscription_id=row.provider_subscription_id,
@@ -71,6 +74,7 @@ async def lock_payments(
     )
     return [
         Payment(
+            id=row.id,
             provider=row.provider,
             provider_invoice_id=row.provider_invoice_id,
             provider_payment_id=row.provider_payment_id,
@@ -84,11 +88,47 @@ async def lock_payments(
     ]
 
 
-async def save_invoice(
-    connection: WriteConnection, row: Invoice, *, subscription_id: int | None, now: datetime
-) -> int:
-    """Insert or update one invoice; its row id. `subscription_id` stays when already known."""
-    values = {
+async def save_invoices(
+    connection: WriteConnection,
+    rows: Sequence[Invoice],
+    *,
+    subscription_ids: Mapping[str, int],
+    now: datetime,
+) -> dict[str, int]:
+    """Insert new invoices in one statement, update the others; row ids by provider invoice id.
+
+    A link to a subscription, once there, stays.
+    """
+    new = [_invoice_values(row, subscription_ids, now) for row in rows if row.id is None]
+    ids = {row.provider_invoice_id: row.id for row in rows if row.id is not None}
+    t = billing_invoices
+    if new:
+        await connection.execute(insert(t), [{**values, "created_at": now} for values in new])
+        found = await connection.execute(
+            select(t.c.provider_invoice_id, t.c.id).where(
+                t.c.provider == new[0]["provider"],
+                t.c.provider_invoice_id.in_([values["provider_invoice_id"] for values in new]),
+            )
+        )
+        ids.update({row.provider_invoice_id: row.id for row in found})
+    await update_rows(
+        connection,
+        t,
+        [
+            (row.id, _invoice_values(row, subscription_ids, now))
+            for row in rows
+            if row.id is not None
+        ],
+    )
+    return ids
+
+
+def _invoice_values(
+    row: Invoice, subscription_ids: Mapping[str, int], now: datetime
+) -> dict[str, Any]:
+    return {
+        "subscription_id": subscription_ids.get(row.provider_subscription_id or "")
+        or row.subscription_id,
         "billable_entity_id": row.billable_entity_id,
         "billing_customer_id": row.billing_customer_id,
         "provider": row.provider,
@@ -107,17 +147,6 @@ async def save_invoice(
         "row_version": row.row_version + 1,
         "updated_at": now,
     }
-    if subscription_id is not None:
-        values["subscription_id"] = subscription_id
-    if row.id is None:
-        inserted = await connection.execute(
-            insert(billing_invoices).values(**values, created_at=now)
-        )
-        return int(inserted.lastrowid)
-    await connection.execute(
-        update(billing_invoices).where(billing_invoices.c.id == row.id).values(**values)
-    )
-    return row.id
 
 
 async def link_invoices(
@@ -140,12 +169,38 @@ async def link_invoices(
     )
 
 
-async def save_payment(
-    connection: WriteConnection, row: Payment, *, invoice_id: int, is_new: bool, now: datetime
+async def save_payments(
+    connection: WriteConnection,
+    rows: Sequence[Payment],
+    *,
+    invoice_ids: Mapping[str, int],
+    now: datetime,
 ) -> None:
-    """Insert or update one attempt."""
+    """Insert new attempts in one statement, update the others."""
     t = billing_payments
-    values = {
+    new = [row for row in rows if row.id is None]
+    if new:
+        await connection.execute(
+            insert(t),
+            [
+                {
+                    **_payment_values(row, now),
+                    "invoice_id": invoice_ids[row.provider_invoice_id],
+                    "provider": row.provider,
+                    "provider_payment_id": row.provider_payment_id,
+                    "type": _PAYMENT_TYPE,
+                    "created_at": now,
+                }
+                for row in new
+            ],
+        )
+    await update_rows(
+        connection, t, [(row.id, _payment_values(row, now)) for row in rows if row.id is not None]
+    )
+
+
+def _payment_values(row: Payment, now: datetime) -> dict[str, Any]:
+    return {
         "status": row.status.value,
         "amount_minor": row.amount_minor,
         "currency": row.currency,
@@ -153,20 +208,3 @@ async def save_payment(
         **watermark_values(row.watermark),
         "updated_at": now,
     }
-    if is_new:
-        await connection.execute(
-            insert(t).values(
-                **values,
-                invoice_id=invoice_id,
-                provider=row.provider,
-                provider_payment_id=row.provider_payment_id,
-                type=_PAYMENT_TYPE,
-                created_at=now,
-            )
-        )
-        return
-    await connection.execute(
-        update(t)
-        .where(t.c.provider == row.provider, t.c.provider_payment_id == row.provider_payment_id)
-        .values(**values, row_version=t.c.row_version + 1)
-    )
