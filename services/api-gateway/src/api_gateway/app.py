@@ -149,7 +149,7 @@ class Gateway:
         )
         # Enforced by RequestBoundary; stated here for OpenAPI.
         user_token = HTTPBearer(scheme_name="userToken", auto_error=False)
-        router = APIRouter(prefix="/api/billing", dependencies=[Security(user_token)])
+        router = APIRouter(dependencies=[Security(user_token)])
         router.include_router(plans.make_router(reader))
         router.include_router(subscription.make_router(reader, resolver))
         router.include_router(
@@ -164,7 +164,7 @@ class Gateway:
     def _internal_routes(self) -> APIRouter:
         sync = DirectorySync(database=self._database, clock=utc_now)
         service_token = HTTPBearer(scheme_name="serviceToken", auto_error=False)
-        router = APIRouter(prefix="/internal/v1", dependencies=[Security(service_token)])
+        router = APIRouter(dependencies=[Security(service_token)])
         router.include_router(directory.make_router(sync))
         return router
 
@@ -198,9 +198,15 @@ def _describe_problem(api: FastAPI) -> None:
     def described() -> dict[str, Any]:
         document = original()
         schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas = document["components"]["schemas"]
         schemas.update(schema.pop("$defs", {}))
         schemas["Problem"] = schema
+        # FastAPI's own error, which nobody ever gets from us.
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        for path in document["paths"].values():
+            for operation in path.values():
+                operation["responses"].pop("422", None)
         return document
 
     api.openapi = described  # type: ignore[method-assign]

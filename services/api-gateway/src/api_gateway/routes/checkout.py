@@ -24,7 +24,7 @@ from api_gateway.handlers.checkout_submission import (
 from api_gateway.handlers.refusals import RequestRefused
 from api_gateway.routes.account_selection import SELECTOR_PARAMETERS, account_of, subject_of
 from api_gateway.routes.problems import request_id_of
-from api_gateway.routes.wire import RequestShape, Shape, WireTime, problem_responses
+from api_gateway.routes.wire import PUBLIC_PATH, RequestShape, Shape, WireTime, problem_responses
 from billing_common.contracts.problem import CONTENT_TYPE
 from billing_common.domain.canonical_json import canonical_json
 from billing_common.domain.failure_codes import FailureCode
@@ -97,7 +97,7 @@ def make_router(
     submitter: CheckoutSubmitter, resolver: AccountResolver, *, reply_wait_seconds: float
 ) -> APIRouter:
     """The resource's routes."""
-    router = APIRouter()
+    router = APIRouter(prefix=PUBLIC_PATH)
 
     @router.post(
         "/checkout",

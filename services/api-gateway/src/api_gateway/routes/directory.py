@@ -12,7 +12,7 @@ from pydantic import Field
 
 from api_gateway.handlers.directory_sync import DirectorySync, Synced, UserSync, WorkspaceSync
 from api_gateway.handlers.refusals import RequestRefused
-from api_gateway.routes.wire import RequestShape, Shape, WireId, problem_responses
+from api_gateway.routes.wire import INTERNAL_PATH, RequestShape, Shape, WireId, problem_responses
 from billing_common.domain.failure_codes import FailureCode
 
 MEMBERS_MAX: Final = 10_000
@@ -80,7 +80,7 @@ class RoleShape(Shape):
 
 def make_router(sync: DirectorySync) -> APIRouter:
     """The resource's routes."""
-    router = APIRouter()
+    router = APIRouter(prefix=INTERNAL_PATH)
     errors = problem_responses(400, 401, 413, 503)
 
     @router.put("/users/{externalId}", response_model=SyncedShape, responses=errors)

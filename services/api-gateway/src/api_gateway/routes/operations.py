@@ -11,7 +11,7 @@ from api_gateway.decisions.operation_progress import WAIT_SECONDS_MAX, Until, is
 from api_gateway.decisions.submissions import decide_wait_seconds
 from api_gateway.handlers.operation_status import OperationReader, OperationStanding
 from api_gateway.routes.account_selection import selector_of, subject_of
-from api_gateway.routes.wire import Shape, WireId, WireTime, problem_responses
+from api_gateway.routes.wire import PUBLIC_PATH, Shape, WireId, WireTime, problem_responses
 from billing_common.domain.checkout_session import CheckoutSession, SessionStatus
 
 
@@ -52,7 +52,7 @@ _PREFER = {
 
 def make_router(reader: OperationReader) -> APIRouter:
     """The resource's routes."""
-    router = APIRouter()
+    router = APIRouter(prefix=PUBLIC_PATH)
 
     @router.get(
         "/operations/{operation_key}",

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from api_gateway.handlers.readings import BillingReader, PlanOffer
-from api_gateway.routes.wire import Shape, WireId, problem_responses
+from api_gateway.routes.wire import PUBLIC_PATH, Shape, WireId, problem_responses
 
 
 class CorePrice(Shape):
@@ -48,7 +48,7 @@ class Plans(Shape):
 
 def make_router(reader: BillingReader) -> APIRouter:
     """The resource's routes."""
-    router = APIRouter()
+    router = APIRouter(prefix=PUBLIC_PATH)
 
     @router.get("/plans", response_model=Plans, responses=problem_responses(401, 503))
     async def list_plans() -> Plans:

@@ -27,6 +27,7 @@ from api_gateway.routes.account_selection import (
     entity_shape,
 )
 from api_gateway.routes.wire import (
+    PUBLIC_PATH,
     BillableEntityShape,
     Shape,
     WireId,
@@ -72,7 +73,7 @@ class TimelineAnswer(Shape):
 
 def make_router(reader: BillingReader, resolver: AccountResolver) -> APIRouter:
     """The resource's routes."""
-    router = APIRouter()
+    router = APIRouter(prefix=PUBLIC_PATH)
 
     @router.get(
         "/timeline",

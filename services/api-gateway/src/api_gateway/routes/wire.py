@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from billing_common.contracts.checkout_response import wire_time
+
+# Each resource states its whole path, so that metrics name routes as clients know them.
+PUBLIC_PATH: Final = "/api/billing"
+INTERNAL_PATH: Final = "/internal/v1"
 
 WireTime = Annotated[
     datetime,
