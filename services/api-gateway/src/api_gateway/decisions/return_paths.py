@@ -60,9 +60,8 @@ def _layer_error(path: str) -> str | None:
     seen = unicodedata.normalize("NFKC", path)
     if any(unicodedata.category(character).startswith("C") for character in seen):
         return "must not contain control or invisible characters"
-    if any(
-        unicodedata.category(character).startswith("Z") and character != " " for character in seen
-    ):
+    # Before folding: NFKC makes a plain space of every unusual one.
+    if any(unicodedata.category(one).startswith("Z") and one != " " for one in path):
         return "must not contain unusual spaces"
     if "\\" in seen or "//" in seen:
         return "must not contain // or a backslash"

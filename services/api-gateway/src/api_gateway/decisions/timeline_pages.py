@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 PAGE_SIZE_DEFAULT: Final = 20
@@ -50,7 +50,10 @@ def place_of(cursor: str) -> Place | None:
         occurred_at = datetime.fromisoformat(moment)
     except (binascii.Error, ValueError, TypeError, RecursionError):
         return None
-    if occurred_at.tzinfo is None or source not in _TITLES:
+    # UTC only, as we write it: converting an offset could leave the calendar.
+    if occurred_at.utcoffset() != timedelta() or not isinstance(source, str):
+        return None
+    if source not in _TITLES:
         return None
     if type(row_id) is not int or not 0 <= row_id <= _ID_MAX:
         return None

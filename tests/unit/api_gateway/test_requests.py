@@ -1,0 +1,307 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api_gateway.decisions.checkout_requests import (
+    CheckoutRequest,
+    decide_checkout_request,
+    fingerprint,
+)
+from api_gateway.decisions.directory_changes import (
+    SyncOutcome,
+    decide_members,
+    decide_sync,
+)
+from api_gateway.decisions.idempotency_keys import decide_client_key
+from api_gateway.decisions.operation_progress import Until, has_reached
+from api_gateway.decisions.service_tokens import is_service_token
+from api_gateway.decisions.submissions import (
+    Conflict,
+    InProgress,
+    Replay,
+    Submit,
+    decide_submission,
+    decide_wait_seconds,
+)
+from api_gateway.decisions.timeline_pages import Place, cursor_of, place_of
+from api_gateway.handlers.command_bus import reply_partition
+from billing_common.contracts.topics import REPLIES
+from billing_common.domain.checkout_session import CheckoutSession, SessionFlow, SessionStatus
+from billing_common.domain.failure_codes import FailureCode
+from billing_common.domain.idempotency import Action, Operation, OperationStatus
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+def operation(**changes: Any) -> Operation:
+    fields: dict[str, Any] = {
+        "id": 1,
+        "billable_entity_id": 1,
+        "action": Action.CHECKOUT,
+        "flow": "subscription",
+        "client_idempotency_key": "k",
+        "request_fingerprint_hash": "f",
+        "operation_key": "o",
+        "provider": "stripe",
+        "provider_idempotency_key": "p",
+        "status": OperationStatus.PENDING,
+        "lease_version": 1,
+        "lease_owner": None,
+        "lease_expires_at": None,
+        "recovery_attempt_count": 0,
+        "frozen": None,
+        "provider_session_id": None,
+        "response_status": None,
+        "response_body": None,
+        "failure_code": None,
+        "created_at": NOW,
+    }
+    return Operation(**(fields | changes))
+
+
+def session(status: SessionStatus) -> CheckoutSession:
+    return CheckoutSession(
+        id=1,
+        billable_entity_id=1,
+        provider="stripe",
+        flow=SessionFlow.SUBSCRIPTION,
+        operation_key="o",
+        idempotency_row_id=1,
+        provider_checkout_session_id="cs_1",
+        provider_customer_id="cus_1",
+        provider_subscription_id=None,
+        status=status,
+        checkout_url=None,
+        expires_at=None,
+        completed_at=None,
+        watermark=None,
+        row_version=1,
+    )
+
+
+@pytest.mark.requirement("IDEM-01")
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([], FailureCode.IDEMPOTENCY_KEY_REQUIRED),
+        ([""], FailureCode.IDEMPOTENCY_KEY_REQUIRED),
+        ([" \t"], FailureCode.IDEMPOTENCY_KEY_REQUIRED),
+        (["a"], "a"),
+        ([" a b "], "a b"),
+        (["!" + "~" * 190], "!" + "~" * 190),
+        (["x" * 192], FailureCode.IDEMPOTENCY_KEY_INVALID),
+        (["a\x7f"], FailureCode.IDEMPOTENCY_KEY_INVALID),
+        (["a\x00b"], FailureCode.IDEMPOTENCY_KEY_INVALID),
+        (["caf\u00e9"], FailureCode.IDEMPOTENCY_KEY_INVALID),
+        (["a", "a"], FailureCode.IDEMPOTENCY_KEY_INVALID),
+        (["a", ""], FailureCode.IDEMPOTENCY_KEY_INVALID),
+    ],
+)
+def test_client_keys(headers: list[str], expected: object) -> None:
+    assert decide_client_key(headers) == expected
+
+
+@pytest.mark.requirement("IDEM-04")
+def test_the_fingerprint_is_of_the_normal_form() -> None:
+    def request(checkout_type: str | None = None, **changes: str) -> str:
+        fields = {"plan_code": "pro", "success_path": "/a", "cancel_path": "/b"} | changes
+        decided = decide_checkout_request(checkout_type=checkout_type, **fields)
+        assert isinstance(decided, CheckoutRequest)
+        return fingerprint(decided.normalized(7))
+
+    stated = (
+        '{"action":"checkout","billableEntityId":7,"cancelPath":"/b",'
+        '"checkoutType":"subscription","planCode":"pro","successPath":"/a"}'
+    )
+    assert request() == request("subscription") == request("")
+    assert request() == hashlib.sha256(stated.encode()).hexdigest()
+    others = {
+        request(plan_code="Pro"),
+        request(success_path="/b"),
+        request(cancel_path="/a"),
+        request(success_path="/b", cancel_path="/a"),
+    }
+    assert len(others | {request()}) == 5
+
+
+@pytest.mark.parametrize("word", ["one_off", "one-off", "oneoff", "payment"])
+def test_one_off_is_not_offered_yet(word: str) -> None:
+    decided = decide_checkout_request(
+        checkout_type=word, plan_code="pro", success_path="/", cancel_path="//"
+    )
+    assert isinstance(decided, dict)
+    assert set(decided) == {"checkoutType", "cancelPath"}
+    assert "one-off" in decided["checkoutType"]
+
+
+LEASED = {"lease_owner": "w", "lease_expires_at": NOW + timedelta(seconds=9.2)}
+DONE = {"response_status": 200, "response_body": b"x"}
+
+
+@pytest.mark.requirement("IDEM-03")
+@pytest.mark.requirement("IDEM-05")
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        (None, Submit()),
+        (operation(request_fingerprint_hash="g"), Conflict()),
+        (operation(request_fingerprint_hash="g", **LEASED), Conflict()),
+        (
+            operation(request_fingerprint_hash="g", status=OperationStatus.SUCCEEDED, **DONE),
+            Conflict(),
+        ),
+        (operation(), Submit()),
+        (operation(**LEASED), InProgress(10)),
+        (operation(lease_owner="w", lease_expires_at=NOW), Submit()),
+        (operation(lease_owner="w", lease_expires_at=NOW + timedelta(hours=1)), InProgress(30)),
+        (
+            operation(lease_owner="w", lease_expires_at=NOW + timedelta(microseconds=1)),
+            InProgress(1),
+        ),
+        *(
+            (operation(status=status, **DONE), Replay(200, b"x"))
+            for status in OperationStatus
+            if status is not OperationStatus.PENDING
+        ),
+        (
+            operation(status=OperationStatus.FAILED),
+            Submit(),
+        ),  # its answer is gone: checkout decides
+    ],
+)
+def test_what_a_seen_key_leads_to(stored: Operation | None, expected: object) -> None:
+    assert decide_submission(stored, request_fingerprint_hash="f", now=NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("prefer", "seconds"),
+    [
+        (None, 25),
+        ("", 25),
+        ("wait=3", 3),
+        ("wait=0", 0),
+        ("respond-async, wait=10", 10),
+        ('wait="7"; x', 7),
+        ("wait = 4", 4),
+        ("wait=99", 25),
+        ("wait=-1", 25),
+        ("wait=1e9", 25),
+        ("wait=abc", 25),
+        ("await=3", 25),
+        ("wait=99999", 25),
+    ],
+)
+def test_prefer_only_shortens(prefer: str | None, seconds: float) -> None:
+    assert decide_wait_seconds(prefer, seconds_max=25) == seconds
+
+
+@pytest.mark.requirement("CHK-12")
+def test_what_ends_a_wait() -> None:
+    done = operation(status=OperationStatus.SUCCEEDED)
+    failed = operation(status=OperationStatus.FAILED)
+    for until in Until:
+        assert not has_reached(until, operation(), None)
+        assert has_reached(until, failed, None)
+        assert has_reached(until, done, None)
+    for status in SessionStatus:
+        assert has_reached(Until.FINISHED, done, session(status))
+    ends = {
+        status for status in SessionStatus if has_reached(Until.PROJECTED, done, session(status))
+    }
+    assert ends == {
+        SessionStatus.COMPLETED_RECONCILED,
+        SessionStatus.EXPIRED,
+        SessionStatus.ABANDONED,
+    }
+
+
+@given(
+    st.datetimes(timezones=st.just(UTC)),
+    st.sampled_from(["idempotency", "webhook", "payment"]),
+    st.integers(0, 2**64 - 1),
+)
+def test_a_cursor_reads_back_exactly(moment: datetime, source: str, row_id: int) -> None:
+    place = Place(moment, source, row_id)
+    assert place_of(cursor_of(place)) == place
+
+
+def encoded(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "!",
+        "\u00e9",
+        "A" * 301,
+        base64.urlsafe_b64encode(b"\xff").decode(),
+        base64.urlsafe_b64encode(b"[" * 200).decode(),
+        encoded(1),
+        encoded([]),
+        encoded(["2026-01-01T00:00:00", "webhook", 1]),
+        encoded(["2026-01-01T00:00:00+00:00", "users", 1]),
+        encoded(["2026-01-01T00:00:00+00:00", ["webhook"], 1]),
+        encoded(["2026-01-01T00:00:00+00:00", "webhook", -1]),
+        encoded(["2026-01-01T00:00:00+00:00", "webhook", True]),
+        encoded(["2026-01-01T00:00:00+00:00", "webhook", "1"]),
+        encoded([5, "webhook", 1]),
+        encoded(["0001-01-01T00:00:00+23:59", "webhook", 1]),
+    ],
+)
+def test_a_cursor_that_is_not_ours(cursor: str) -> None:
+    assert place_of(cursor) is None
+
+
+@pytest.mark.requirement("AUTH-08")
+def test_service_tokens_are_known_by_their_digests_only() -> None:
+    digests = [hashlib.sha256(token).hexdigest() for token in (b"old", b"new")]
+    assert is_service_token("old", digests)
+    assert is_service_token("new", digests)
+    for wrong in ("", "OLD", "old ", digests[0], "\ud800"):
+        assert not is_service_token(wrong, digests)
+    assert not is_service_token("old", [])
+
+
+@pytest.mark.parametrize(
+    ("is_new", "stored", "sent", "outcome"),
+    [
+        (True, 5, 5, SyncOutcome.CREATED),
+        (False, 5, 6, SyncOutcome.UPDATED),
+        (False, 5, 5, SyncOutcome.UNCHANGED),
+        (False, 5, 4, SyncOutcome.STALE),
+    ],
+)
+def test_only_newer_syncs_change_anything(
+    is_new: bool, stored: int, sent: int, outcome: SyncOutcome
+) -> None:
+    assert decide_sync(is_new=is_new, stored_version=stored, sent_version=sent) is outcome
+
+
+roles = st.dictionaries(st.integers(1, 9), st.sampled_from(["admin", "member"]))
+
+
+@given(roles, roles)
+def test_member_changes_lead_from_stored_to_wanted(
+    stored: dict[int, str], wanted: dict[int, str]
+) -> None:
+    changes = decide_members(stored=stored, wanted=wanted)
+    result = {user: role for user, role in stored.items() if user not in changes.removed}
+    assert not changes.added.keys() & result.keys()
+    assert result | changes.added | changes.changed == wanted
+    assert not decide_members(stored=wanted, wanted=wanted).changed
+
+
+def test_a_replica_keeps_its_reply_partition() -> None:
+    partitions = {reply_partition(f"gateway-{number}") for number in range(200)}
+    assert partitions == set(range(REPLIES.partitions))
+    assert reply_partition("gateway-1") == reply_partition("gateway-1")
