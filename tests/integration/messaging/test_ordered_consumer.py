@@ -12,7 +12,7 @@ from tests.integration.messaging.conftest import until
 from billing_common.messaging.backoff import Backoff
 from billing_common.messaging.broker import make_broker, start_broker, stop_broker
 from billing_common.messaging.consumer_health import ConsumerHealth
-from billing_common.messaging.errors import OffsetFenced, OffsetGap
+from billing_common.messaging.errors import BrokerUnavailable, OffsetFenced, OffsetGap
 from billing_common.messaging.ordered_batches import OrderedBatchConsumer
 
 pytestmark = pytest.mark.connected
@@ -164,3 +164,13 @@ async def test_health_sees_a_dead_consume_task_that_looks_alive(kafka_server, pr
         assert reasons == [f"{topic}.projection: consume_task_ended"]
     finally:
         await member.stop()
+
+
+async def test_a_start_without_a_broker_ends_in_time_and_says_why():
+    class Nowhere:
+        bootstrap_servers = "127.0.0.1:1"
+
+    member = Member(Nowhere, "t", OffsetTable(), "a")
+    with pytest.raises(BrokerUnavailable, match="KAFKA_BOOTSTRAP_SERVERS"):
+        await start_broker(member.broker, timeout_seconds=1.5)
+    await member.stop()

@@ -5,6 +5,7 @@ import random
 from collections import defaultdict
 
 import pytest
+from aiokafka import TopicPartition
 from tests.unit.messaging.polled_broker import TOPIC, PolledBroker, make_log, settled
 
 from billing_common.domain.errors import PoisonError, TransientError
@@ -206,6 +207,25 @@ async def test_work_that_outlives_its_assignment_commits_nothing_and_keeps_its_k
     assert work.done[b"k0"] == [0, *range(10)]
     await consumer.stop()
     assert committed(broker) == 10
+
+
+async def test_work_that_outlives_its_assignment_does_not_move_the_offset_back():
+    work, box = Work(), LetterBox()
+    work.blockers = {0: asyncio.Event(), 5: asyncio.Event()}
+    consumer, broker = make(work, box, count=10, keys=1, revoke_wait_seconds=0.01)
+    await broker.assign(0)
+    await broker.turn(10)
+    await settled()
+    await broker.assign()
+    # Meanwhile another member did 0 to 4; now the partition is ours again.
+    broker.consumer.commits[TopicPartition(TOPIC, 0)] = 5
+    await broker.assign(0)
+    await broker.turn(10)
+    work.blockers[0].set()
+    await until(lambda: work.done[b"k0"] == [0], broker)
+    await settled()
+    await consumer.stop()
+    assert committed(broker) == 5
 
 
 @pytest.mark.parametrize("seed", range(5))
