@@ -58,6 +58,7 @@ def _start_everything(
         _prepare_database(stack, secrets, progress)
         _prepare_topics(stack, progress)
     start.processes(tuple(stack.processes))
+    start.confirm_ready()
 
 
 def _all_run(stack: Stack) -> bool:

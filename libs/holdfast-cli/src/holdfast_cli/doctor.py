@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from holdfast_cli.failures import StackFailure
-from holdfast_cli.installation import has_kafka
+from holdfast_cli.installation import can_install_packages, has_kafka
 from holdfast_cli.paths import stack_paths
 from holdfast_cli.servers import is_port_free, port_owner
 from holdfast_cli.servers.install import KAFKA_VERSION
@@ -124,6 +124,8 @@ def _java() -> Finding:
 
 def _maven() -> Finding:
     maven = shutil.which("mvn")
+    if maven is None and has_kafka():
+        return Finding(Verdict.GOOD, "Maven", "not installed, and not needed: jars are cached")
     if maven is None:
         return _installable("Maven", "apt-get install maven")
     return Finding(Verdict.GOOD, "Maven", maven)
@@ -219,8 +221,6 @@ def _nothing_runs() -> bool:
 
 
 def _installable(name: str, command: str) -> Finding:
-    able = shutil.which("apt-get") is not None and (
-        os.geteuid() == 0 or shutil.which("sudo") is not None
-    )
+    able = can_install_packages()
     fact = f"not installed; `holdfast up` will: {command}" if able else f"as root: {command}"
     return Finding(Verdict.FIXABLE if able else Verdict.BAD, name, fact)

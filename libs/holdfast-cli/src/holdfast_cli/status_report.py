@@ -47,7 +47,7 @@ def read_status(stack: Stack) -> list[PartStatus]:
         _part(
             name,
             read_process(server.pid) if server.pid is not None else None,
-            was_started=False,
+            was_started=(server.data_dir / "server.pid").exists(),
             address=f"127.0.0.1:{stack.settings.ports[name]}",
             problem=None if answers_on(stack.settings.ports[name]) else "does not answer",
         )

@@ -15,7 +15,7 @@ from holdfast_cli.failures import StackFailure
 from holdfast_cli.interrupts import stop_signals_put_off
 from holdfast_cli.leftovers import kill_processes_of
 from holdfast_cli.progress import Progress
-from holdfast_cli.readiness import wait_until_ready
+from holdfast_cli.readiness import probe_ready, wait_until_ready
 from holdfast_cli.servers import ChildServer, ServerStartFailed, require_free_port
 from holdfast_cli.settings import PORTS
 from holdfast_cli.stack import Stack
@@ -72,6 +72,23 @@ class StackStart:
             wait_until_ready(
                 missing,
                 {name: self._stack.ready_url(name) for name in missing},
+                timeout_seconds=READY_SECONDS,
+            )
+
+    def confirm_ready(self) -> None:
+        """Wait until everything is ready, also what ran before: a broker that was away and came
+        back leaves services that need a moment."""
+        waiting = {
+            name: process
+            for name, process in self._stack.processes.items()
+            if probe_ready(self._stack.ready_url(name)) is not None
+        }
+        if not waiting:
+            return
+        with self._progress.step(f"waiting for {', '.join(waiting)}"):
+            wait_until_ready(
+                waiting,
+                {name: self._stack.ready_url(name) for name in waiting},
                 timeout_seconds=READY_SECONDS,
             )
 

@@ -37,6 +37,7 @@ class TopicWatch:
         self._names = names
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap_servers,
+            group_id=None,  # it only watches; there is no offset to keep
             enable_auto_commit=False,
             auto_offset_reset="latest",
             fetch_max_wait_ms=50,
