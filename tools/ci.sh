@@ -20,7 +20,7 @@ summary=()
 
 clean_up() {
     if [ -x .venv/bin/holdfast ]; then .venv/bin/holdfast down --wipe >/dev/null 2>&1 || true; fi
-    tools/docker-engine.sh stop >/dev/null 2>&1 || true
+    if [ -f "$state/started-engine" ]; then tools/docker-engine.sh stop >/dev/null 2>&1 || true; fi
     rm -rf "$state"
 }
 trap clean_up EXIT
@@ -45,6 +45,8 @@ run_tests() {
 }
 
 run_container_tests() {
+    # Only an engine that this run started is stopped by it.
+    tools/docker-engine.sh status >/dev/null 2>&1 || touch "$state/started-engine"
     tools/docker-engine.sh start && tools/stand-in-images.sh || return 1
     eval "$(tools/stand-in-images.sh --settings)"
     HOLDFAST_REQUIRE_KINDS=containers .venv/bin/python -m pytest -m containers --durations=5
