@@ -54,6 +54,25 @@ def recorded_lock_orders(engine: AsyncEngine) -> Iterator[list[list[str]]]:
         event.remove(sync, "before_cursor_execute", executing)
 
 
+@contextmanager
+def recorded_writes(engine: AsyncEngine) -> Iterator[list[tuple[str, str]]]:
+    """(verb, table) of every INSERT and UPDATE, in order."""
+    writes: list[tuple[str, str]] = []
+
+    def executing(
+        _connection: Any, _cursor: Any, statement: str, _values: Any, _context: Any, _many: bool
+    ) -> None:
+        found = re.match(r"(INSERT INTO|UPDATE) `?(\w+)", statement)
+        if found is not None:
+            writes.append((found.group(1), found.group(2)))
+
+    event.listen(engine.sync_engine, "before_cursor_execute", executing)
+    try:
+        yield writes
+    finally:
+        event.remove(engine.sync_engine, "before_cursor_execute", executing)
+
+
 def inversions(transactions: list[list[str]]) -> list[list[str]]:
     """The transactions that turned round."""
     return [

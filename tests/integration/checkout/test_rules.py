@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 from tests.integration.checkout.desk import CREATE_SESSION, Desk, operations, sessions
-from tests.integration.checkout.lock_order import inversions, recorded_lock_orders
+from tests.integration.checkout.lock_order import (
+    inversions,
+    recorded_lock_orders,
+    recorded_writes,
+)
 from tests.integration.storage.grants import engines_by_service
 
 from billing_common.observability.transaction_guard import NetworkCallInsideTransaction
@@ -22,6 +26,17 @@ async def test_a_provider_call_inside_a_transaction_raises_and_is_not_sent(desk:
         await desk.context.database.write(careless, name="careless")
 
     assert desk.requests(CREATE_SESSION) == []
+
+
+@pytest.mark.requirement("IDEM-15")
+async def test_the_operation_is_marked_last(desk: Desk) -> None:
+    with recorded_writes(desk.test_database.engine) as writes:
+        await desk.checkout("click-1")
+
+    assert writes[-2:] == [
+        ("INSERT INTO", "billing_checkout_sessions"),
+        ("UPDATE", "billing_request_idempotency"),
+    ]
 
 
 async def every_path(desk: Desk) -> None:
