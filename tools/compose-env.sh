@@ -1,9 +1,11 @@
 #!/bin/sh
-# Writes deploy/docker/.env for docker-compose.yml: random secrets, and the Stripe double switched on.
+# Writes the settings of docker-compose.yml: random secrets, and the Stripe double switched on.
+#
+#   tools/compose-env.sh [FILE]     FILE: deploy/docker/.env, which git ignores
+#
 # It never overwrites the file: data that exists was made with its passwords.
 set -eu
-cd "$(dirname "$0")/.."
-file=deploy/docker/.env
+file=${1:-$(dirname "$0")/../deploy/docker/.env}
 if [ -e "$file" ]; then
     echo "$file is there already; remove it, and the volumes, to start over"
     exit 0

@@ -73,17 +73,17 @@ build_base() {
     say "$base: bootstrapping Debian 12"
     local source
     source=$(mirror)
-    debootstrap --variant=minbase --include=ca-certificates bookworm "$work/root" "$source" \
+    debootstrap --variant=minbase --include=ca-certificates bookworm "$work/base" "$source" \
         >"$work/debootstrap.log" 2>&1 ||
         { tail -n 15 "$work/debootstrap.log" >&2 && die "debootstrap failed; see above."; }
     # The machine's own trust: its package index may answer with a certificate of its own.
     if [ -r /etc/ssl/certs/ca-certificates.crt ]; then
-        cp /etc/ssl/certs/ca-certificates.crt "$work/root/etc/ssl/certs/ca-certificates.crt"
+        cp /etc/ssl/certs/ca-certificates.crt "$work/base/etc/ssl/certs/ca-certificates.crt"
     fi
-    rm -rf "$work/root/var/cache/apt/archives"/*.deb "$work/root/var/lib/apt/lists"/*
-    tar -C "$work/root" -c . | docker import --change "LABEL $label=$recipe" \
+    rm -rf "$work/base/var/cache/apt/archives"/*.deb "$work/base/var/lib/apt/lists"/*
+    tar -C "$work/base" -c . | docker import --change "LABEL $label=$recipe" \
         --change 'ENV LANG=C.UTF-8' - "$base" >/dev/null
-    rm -rf "$work/root"
+    rm -rf "$work/base"
     say "$base: built in $((SECONDS - begun)) s"
 }
 
