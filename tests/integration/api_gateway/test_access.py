@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime
 
 import httpx
@@ -267,3 +268,41 @@ async def test_nobody_sees_an_operation_of_a_foreign_account(
     for unknown_key in ("c" * 64, "B" * 64, "short", "b" * 63 + "\u00e9"):
         unknown = await world.product.get(path + unknown_key, "eve", **{"x-request-id": "r"})
         assert (unknown.status_code, unknown.content) == (404, foreign.content)
+
+
+@pytest.mark.requirement("AUTH-06")
+async def test_fuzzed_selectors_never_reach_a_foreign_account(product: Product) -> None:
+    chance = random.Random(20261122)
+    users = [f"user-{number}" for number in range(6)]
+    owned = {name: str((await product.put_user(name))["billableEntityId"]) for name in users}
+    allowed = {name: {owned[name]} for name in users}
+    slugs: dict[str, str] = {}
+    for number in range(6):
+        owner, *others = chance.sample(users, 3)
+        members = [{"userExternalId": name, "role": "member"} for name in others]
+        slug = f"workspace-{number}"
+        synced = await product.put_workspace(slug, owner=owner, members=members)
+        slugs[slug] = str(synced["billableEntityId"])
+        for name in (owner, *others):
+            allowed[name].add(slugs[slug])
+    entity_ids = [*owned.values(), *slugs.values(), "0", "-1", "999", "1,2", "1;2", "", "*"]
+    names = [*slugs, "WORKSPACE-1", "workspace-1 ", "%", "*", "null", ""]
+    reached = 0
+    for _ in range(400):
+        subject = chance.choice(users)
+        headers, query = {}, []
+        if chance.random() < 0.5:
+            headers["x-billable-entity-id"] = chance.choice(entity_ids)
+        if chance.random() < 0.5:
+            headers["x-workspace-slug"] = chance.choice(names)
+        if chance.random() < 0.3:
+            query.append(("billableEntityId", chance.choice(entity_ids)))
+        if chance.random() < 0.3:
+            query.append(("workspaceSlug", chance.choice(names)))
+        path = chance.choice([READ, "/api/billing/timeline"])
+        answer = await product.client.get(path, params=query, headers=bearer(subject) | headers)
+        assert answer.status_code in (200, 400, 403, 409)
+        if answer.status_code == 200:
+            reached += 1
+            assert answer.json()["billableEntity"]["id"] in allowed[subject]
+    assert reached > 20  # or the test would prove nothing
