@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import structlog
@@ -20,6 +20,7 @@ from billing_common.messaging.dead_letters import DeadLetters
 from billing_common.messaging.keyed_concurrency import KeyedConcurrencyConsumer
 from billing_common.messaging.producer import DurableProducer
 from billing_common.observability.http_probes import probe_routes
+from billing_common.process.background_tasks import end_task
 from billing_common.process.server import instance_name, run_app
 from billing_common.settings import Environment
 from billing_common.storage.engine import make_engine
@@ -110,9 +111,7 @@ def make_app(settings: CheckoutSettings) -> Starlette:
         finally:
             await consumer.stop()
             await stop_broker(broker)
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            await end_task(watching)
             await producer.stop()
             await provider.close()
             await database.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import structlog
 from starlette.applications import Starlette
@@ -15,6 +15,7 @@ from billing_common.messaging.consumer_health import ConsumerHealth
 from billing_common.messaging.dead_letters import DeadLetters
 from billing_common.messaging.producer import DurableProducer
 from billing_common.observability.http_probes import probe_routes
+from billing_common.process.background_tasks import end_task
 from billing_common.process.server import instance_name, run_app
 from billing_common.relay.feed_relay import SHARDS, FeedRelay
 from billing_common.settings import Environment
@@ -79,9 +80,7 @@ def make_app(settings: ProjectionSettings) -> Starlette:
             await consumer.stop()
             await stop_broker(broker)
             for task in tasks:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+                await end_task(task)
             await producer.stop()
             await provider.close()
             await database.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import structlog
@@ -15,6 +15,7 @@ from billing_common.contracts.topics import TopicNames
 from billing_common.messaging.dead_letters import DeadLetters
 from billing_common.messaging.producer import DurableProducer
 from billing_common.observability.http_probes import probe_routes
+from billing_common.process.background_tasks import end_task
 from billing_common.process.server import instance_name, run_app
 from billing_common.settings import Environment
 from billing_common.storage.engine import make_engine
@@ -72,9 +73,7 @@ def make_app(settings: ReconcilerSettings) -> Starlette:
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await end_task(task)
             await producer.stop()
             await database.close()
             log.info("reconciler.stopped", name=instance)
