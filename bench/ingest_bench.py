@@ -12,9 +12,8 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-
-from holdfast_cli.servers import KafkaServer, free_port
 
 from bench.events import body_of, customer_id, event
 from bench.http_load import send_all
@@ -23,8 +22,9 @@ from bench.servers import running_kafka
 from billing_common.contracts.topics import STRIPE_EVENTS
 from billing_common.messaging.producer import DurableProducer
 from billing_common.messaging.topics_admin import ensure_topics
+from holdfast_cli.servers import KafkaServer, free_port
 
-SECRET = "whsec_benchmark_of_this_run_only"  # noqa: S105 - signs made-up events on loopback
+SECRET = "whsec_benchmark_of_this_run_only"
 CONNECTIONS = 64
 
 
@@ -32,7 +32,7 @@ def signed_requests(count: int, *, salt: str, path: str) -> list[bytes]:
     made = []
     for number in range(count):
         body = body_of(event(number, salt=salt))
-        at = int(time.time())
+        at = int(datetime.now(UTC).timestamp())
         digest = hmac.new(SECRET.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
         made.append(
             (

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from holdfast_cli.servers import MariaDbServer
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -31,6 +30,7 @@ from billing_common.storage.engine import make_engine
 from billing_common.storage.migrate import upgrade_database
 from billing_common.storage.transaction import Database
 from billing_common.stripe_api.client import StripeProvider
+from holdfast_cli.servers import MariaDbServer
 from projection.handlers.batch import BatchProjector
 from projection.handlers.truth import TruthSource
 from projection.handlers.unreadable import UnreadableRecords
@@ -51,9 +51,7 @@ def records(count: int, *, salt: str) -> list[Record]:
             livemode=False,
             received_at=NOW,
         )
-        made.append(
-            Record("bench", 0, number, b"k", body_of(source), tuple(headers.to_pairs()), 0)
-        )
+        made.append(Record("bench", 0, number, b"k", body_of(source), tuple(headers.to_pairs()), 0))
     return made
 
 
