@@ -30,6 +30,17 @@ IMPURE_MODULES: Final = frozenset(
 )
 CLOCK_CALLS: Final = frozenset({"now", "utcnow", "today", "time", "uuid4", "uuid1", "urandom"})
 DRAWERS: Final = frozenset({"util", "utils", "helper", "helpers", "common", "manager", "misc"})
+# They ask the open-transaction guard before every call (tests/integration/storage). The CLI and
+# the double are not part of the system and hold no transaction of ours.
+NETWORK_DOORS: Final = (
+    "billing_common.messaging",
+    "billing_common.stripe_api",
+    "holdfast_cli",
+    "stripe_double",
+)
+NETWORK_MODULES: Final = frozenset(
+    {"httpx", "aiokafka", "aiohttp", "requests", "urllib3", "http.client", "urllib.request"}
+)
 _HIDES_DUPLICATES: Final = re.compile(r"\binsert\s+ignore\b|\bon\s+duplicate\s+key\b", re.I)
 
 
@@ -114,6 +125,16 @@ def one_door_to_stripe(module: Module) -> Iterator[str]:
                 yield f"{_at(module, node)} imports {name}"
 
 
+def the_network_has_few_doors(module: Module) -> Iterator[str]:
+    """Nobody leaves the process but through a door that refuses inside a transaction."""
+    if module.is_below(*NETWORK_DOORS):
+        return
+    for node in ast.walk(module.tree):
+        for name in _imported(node):
+            if name in NETWORK_MODULES or name.split(".")[0] in NETWORK_MODULES:
+                yield f"{_at(module, node)} imports {name}"
+
+
 def no_drawers(module: Module) -> Iterator[str]:
     """No module is named for having no idea of its own."""
     for part in module.name.split("."):
@@ -161,6 +182,7 @@ RULES: Final[tuple[Rule, ...]] = (
     the_core_has_no_clock,
     the_core_does_not_wait,
     one_door_to_stripe,
+    the_network_has_few_doors,
     no_drawers,
     inserts_are_honest,
     errors_are_judged_in_few_places,

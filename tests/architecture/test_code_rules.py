@@ -23,6 +23,16 @@ def test_nothing_outside_stripe_api_imports_stripe() -> None:
     assert importers == set()
 
 
+@pytest.mark.requirement("CHK-01")
+def test_only_guarded_doors_lead_to_the_network() -> None:
+    strangers = [
+        problem
+        for module in production_modules()
+        for problem in code_rules.the_network_has_few_doors(module)
+    ]
+    assert strangers == []
+
+
 BAD = [
     (code_rules.commits_in_one_place, "async def f(c):\n    await c.commit()"),
     (code_rules.subscriptions_are_explicit, "broker.subscriber('t', group_id='g')"),
@@ -35,6 +45,9 @@ BAD = [
     (code_rules.sql_has_an_address, "async def f(c):\n    await c.execute('SELECT 1')"),
     (code_rules.one_door_to_stripe, "import stripe"),
     (code_rules.one_door_to_stripe, "from stripe.error import CardError"),
+    (code_rules.the_network_has_few_doors, "import httpx"),
+    (code_rules.the_network_has_few_doors, "from aiokafka.errors import KafkaError"),
+    (code_rules.the_network_has_few_doors, "import urllib.request"),
     (code_rules.inserts_are_honest, "q = insert(t).on_duplicate_key_update(a=1)"),
     (code_rules.inserts_are_honest, "q = 'INSERT  IGNORE INTO t VALUES (1)'"),
     (code_rules.inserts_are_honest, "q = insert(t).prefix_with('IGNORE')"),
