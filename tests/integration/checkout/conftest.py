@@ -17,3 +17,13 @@ async def desk(database: TestDatabase, stripe_double: RunningDouble) -> AsyncIte
     made = await make_desk(database, stripe_double)
     yield made
     await made.close()
+
+
+@pytest.fixture
+async def each_desk(
+    each_database: TestDatabase, stripe_double: RunningDouble
+) -> AsyncIterator[Desk]:
+    """As desk, on the run's server and (marked ``mysql``) on real MySQL."""
+    made = await make_desk(each_database, stripe_double)
+    yield made
+    await made.close()

@@ -188,3 +188,24 @@ async def test_a_late_command_is_answered_not_executed(desk: Desk) -> None:
     assert await desk.rows(operations) == []
     assert desk.stripe_customers() == []
     assert (await desk.checkout("click-1")).http_status == 200, "the same key may be sent again"
+
+
+@pytest.mark.requirement("CHK-13")
+async def test_a_command_that_grew_late_over_its_customer_claims_nothing(desk: Desk) -> None:
+    desk.fault("delay_after", "customers.create", delay_ms=400)
+
+    late = await desk.checkout("click-1", deadline_at=in_seconds(0.2))
+
+    assert code_of(late) == "command_deadline_elapsed"
+    assert await desk.rows(operations) == []
+    assert (await desk.checkout("click-1")).http_status == 200
+    assert len(desk.stripe_customers()) == 1
+
+
+async def test_customer_calls_stop_at_the_deadline(desk: Desk) -> None:
+    desk.fault("drop_before", "customers.create", times=50)
+
+    reply = await desk.checkout("click-1", deadline_at=in_seconds(0.3))
+
+    assert (reply.http_status, code_of(reply)) == (503, "service_unavailable")
+    assert len(desk.requests("customers.create")) < 6

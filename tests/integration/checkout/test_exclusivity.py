@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.integration.checkout.desk import (
@@ -29,7 +30,8 @@ pytestmark = pytest.mark.connected
 @pytest.mark.requirement("SCOPE-04")
 @pytest.mark.requirement("SCOPE-05")
 @pytest.mark.requirement("IDEM-05")
-async def test_two_hundred_clicks_make_one_session(desk: Desk) -> None:
+async def test_two_hundred_clicks_make_one_session(each_desk: Desk) -> None:
+    desk = each_desk
     engine = make_engine(desk.test_database.url, pool_size=32, pool_overflow=0)
     workers = [desk.worker(f"worker-{number}", database=Database(engine)) for number in range(4)]
     try:
@@ -59,7 +61,14 @@ async def test_a_customer_is_created_once_per_entity(desk: Desk) -> None:
     workers = [desk.worker(f"worker-{n}", provider=desk.provider()) for n in range(3)]
 
     found = await asyncio.gather(
-        *(ensure_customer(workers[n % 3], billable_entity_id=desk.entity_id) for n in range(30))
+        *(
+            ensure_customer(
+                workers[n % 3],
+                billable_entity_id=desk.entity_id,
+                until=datetime.now(UTC) + timedelta(seconds=25),
+            )
+            for n in range(30)
+        )
     )
 
     (customer,) = desk.stripe_customers()

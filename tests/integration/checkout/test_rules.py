@@ -62,7 +62,8 @@ async def every_path(desk: Desk) -> None:
 
 
 @pytest.mark.requirement("CHK-02")
-async def test_every_transaction_locks_in_the_one_order(desk: Desk) -> None:
+async def test_every_transaction_locks_in_the_one_order(each_desk: Desk) -> None:
+    desk = each_desk
     with recorded_lock_orders(desk.test_database.engine) as transactions:
         await every_path(desk)
 
@@ -72,7 +73,8 @@ async def test_every_transaction_locks_in_the_one_order(desk: Desk) -> None:
 
 
 @pytest.mark.requirement("DATA-07")
-async def test_the_services_own_database_user_is_enough(desk: Desk) -> None:
+async def test_the_services_own_database_user_is_enough(each_desk: Desk) -> None:
+    desk = each_desk
     async with engines_by_service(desk.test_database) as engines:
         desk.context = desk.worker("granted", database=Database(engines["checkout"]))
         await every_path(desk)

@@ -12,6 +12,7 @@ from billing_common.domain.idempotency import Operation, OperationStatus
 from billing_common.domain.provider_outcome import ProviderFailure
 
 RETRY_SOON_SECONDS: Final = 2
+DEADLINE_RETRY_SECONDS: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,13 @@ def refusal(
 def in_progress(asked: Asked, *, retry_after_seconds: int = RETRY_SOON_SECONDS) -> Answer:
     """The operation is pending, and somebody (a worker, or recovery soon) will move it."""
     return refusal(FailureCode.REQUEST_IN_PROGRESS, asked, retry_after_seconds=retry_after_seconds)
+
+
+def deadline_elapsed(asked: Asked) -> Answer:
+    """Whoever asked has stopped waiting: nothing was claimed, nothing is stored."""
+    return refusal(
+        FailureCode.COMMAND_DEADLINE_ELAPSED, asked, retry_after_seconds=DEADLINE_RETRY_SECONDS
+    )
 
 
 def stored_answer(operation: Operation) -> Answer:

@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from billing_common.contracts.commands import Command, StartSubscriptionCheckout
 from billing_common.domain.checkout_session import CheckoutSession, SessionFlow
-from billing_common.domain.errors import BugError, PoisonError
+from billing_common.domain.errors import BugError
 from billing_common.domain.failure_codes import FAILURES, FailureCode
 from billing_common.domain.idempotency import (
     Action,
     FrozenRequest,
-    Operation,
     OperationStatus,
 )
 from billing_common.domain.operation_keys import provider_idempotency_key
@@ -32,30 +30,17 @@ from billing_common.storage.insert_once import Conflict
 from billing_common.storage.transaction import WriteConnection
 from checkout.decisions.admission import Admitted, Blocked, Refused, decide_admission
 from checkout.decisions.answers import (
-    RETRY_SOON_SECONDS,
     Answer,
-    Asked,
-    in_progress,
     refusal,
-    stored_answer,
 )
 from checkout.decisions.claim import (
-    InProgress,
-    KeyConflict,
     LeaseEnded,
-    Replay,
-    decide_existing,
 )
 from checkout.decisions.frozen_request import CheckoutIntent, freeze
 from checkout.handlers.context import CheckoutContext, EntityUnknown, HeldLease
+from checkout.handlers.existing import ClaimRequest, answer_existing, answer_taken
 from checkout.repository import catalogue, operations
 from checkout.repository.sessions import save_session
-
-
-class OperationKeyTaken(PoisonError):  # noqa: N818 - exceptions are facts here
-    """The command's operation key belongs to another client key: it was not derived by us."""
-
-    code = "operation_key_taken"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,25 +52,6 @@ class Claimed:
     provider_idempotency_key: str
     frozen: FrozenRequest
     lease: HeldLease
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimRequest:
-    """One command to claim for."""
-
-    command: Command
-    payload: StartSubscriptionCheckout
-    provider_customer_id: str
-
-    @property
-    def entity_id(self) -> int:
-        """Whose checkout it is."""
-        return self.command.billable_entity_id
-
-    @property
-    def asked(self) -> Asked:
-        """Who waits for the answer."""
-        return Asked(self.command.operation_key, self.command.request_id)
 
 
 Outcome = Claimed | Answer | LeaseEnded
@@ -121,7 +87,7 @@ async def _claim(
     await operations.mark_claim_point(connection)
     claimed = await operations.claim(connection, _new_row(context, request, now))
     if isinstance(claimed, Conflict):
-        return await _answer_taken(connection, request, claimed, now)
+        return await answer_taken(connection, request, claimed, now)
     sessions = await lock_checkout_sessions(connection, entity)
     admission = decide_admission(
         subscriptions=subscriptions,
@@ -181,45 +147,6 @@ def _provider_key(context: CheckoutContext, operation_key: str) -> str:
         action=Action.CHECKOUT.value,
         operation_key=operation_key,
     )
-
-
-async def _answer_taken(
-    connection: WriteConnection, request: ClaimRequest, conflict: Conflict, now: datetime
-) -> Answer | LeaseEnded:
-    existing = await operations.lock_by_client_key(
-        connection,
-        billable_entity_id=request.entity_id,
-        action=Action.CHECKOUT,
-        client_idempotency_key=request.payload.client_idempotency_key,
-    )
-    if existing is not None:
-        return _answer_existing(existing, request, now)
-    if conflict.key_name != operations.ENTITY_HAS_PENDING_CHECKOUT:
-        raise OperationKeyTaken("another client key has this operation key")
-    pending = await operations.find_pending_checkout_key(
-        connection, billable_entity_id=request.entity_id
-    )
-    return refusal(
-        FailureCode.CHECKOUT_IN_PROGRESS,
-        request.asked,
-        details={"operationKey": pending} if pending else None,
-        retry_after_seconds=RETRY_SOON_SECONDS,
-    )
-
-
-def _answer_existing(
-    existing: Operation, request: ClaimRequest, now: datetime
-) -> Answer | LeaseEnded:
-    fingerprint_hash = request.payload.request_fingerprint_hash
-    match decide_existing(existing, fingerprint_hash=fingerprint_hash, now=now):
-        case Replay(operation):
-            return stored_answer(operation)
-        case KeyConflict():
-            return refusal(FailureCode.IDEMPOTENCY_CONFLICT, request.asked)
-        case InProgress(retry_after_seconds):
-            return in_progress(request.asked, retry_after_seconds=retry_after_seconds)
-        case LeaseEnded() as ended:
-            return ended
 
 
 async def _store_ended(
@@ -322,4 +249,4 @@ async def _read_again(
             frozen=found.frozen,
             lease=lease,
         )
-    return _answer_existing(found, request, now)
+    return answer_existing(found, request, now)

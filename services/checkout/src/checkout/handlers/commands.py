@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import structlog
 
 from billing_common.contracts.commands import (
@@ -10,17 +12,15 @@ from billing_common.contracts.commands import (
     StartSubscriptionCheckout,
 )
 from billing_common.contracts.replies import Reply
-from billing_common.domain.failure_codes import FailureCode
 from billing_common.observability.metrics import COMMANDS_HANDLED
-from checkout.decisions.answers import Answer, Asked, refusal
+from checkout.decisions.answers import Answer, Asked, deadline_elapsed
 from checkout.handlers.context import CheckoutContext, Target
 from checkout.handlers.recovery import recover
 from checkout.handlers.subscription_checkout import start_subscription_checkout
 
 log = structlog.get_logger()
 
-DEADLINE_RETRY_SECONDS = 1
-REPLAYED = "replayed"
+REPLAYED: Final = "replayed"
 
 
 async def handle_command(context: CheckoutContext, command: Command) -> Reply:
@@ -49,11 +49,7 @@ async def handle_command(context: CheckoutContext, command: Command) -> Reply:
 async def _answer(context: CheckoutContext, command: Command) -> Answer:
     asked = Asked(command.operation_key, command.request_id)
     if command.deadline_at <= context.utc_now():
-        return refusal(
-            FailureCode.COMMAND_DEADLINE_ELAPSED,
-            asked,
-            retry_after_seconds=DEADLINE_RETRY_SECONDS,
-        )
+        return deadline_elapsed(asked)
     match command.payload:
         case StartSubscriptionCheckout() as payload:
             return await start_subscription_checkout(context, command, payload)

@@ -6,6 +6,7 @@ Two workers that race send the same key and get the same customer; the row's uni
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -27,15 +28,20 @@ RETRY_BACKOFF: Final = Backoff(first_seconds=0.1, cap_seconds=2.0)
 
 
 async def ensure_customer(
-    context: CheckoutContext, *, billable_entity_id: int
+    context: CheckoutContext, *, billable_entity_id: int, until: datetime
 ) -> str | ProviderFailure:
-    """The provider's customer id, or why there is none. Nothing is claimed yet, so a failure
-    leaves nothing behind but, at worst, the customer that the next attempt gets again."""
+    """The provider's customer id, or why there is none. No call is begun after `until`.
+
+    Nothing is claimed yet, so a failure leaves nothing behind but, at worst, the customer that the
+    next attempt gets again. Raises EntityUnknown.
+    """
     sticky_failures, last_failure = 0, ProviderFailure(None, "holdfast", "customer_not_created")
     for attempt in range(1, ATTEMPTS_MAX + 1):
         known = await _find(context, billable_entity_id)
         if known is not None:
             return known
+        if context.utc_now() >= until:
+            break
         answer = await context.provider.create_customer(
             {"metadata": {ENTITY_ID: str(billable_entity_id)}},
             idempotency_key=_key(context, billable_entity_id, sticky_failures),

@@ -5,17 +5,27 @@ Every step is durable before the next begins, so a process may die between any t
 
 from __future__ import annotations
 
+from typing import Final
+
 from billing_common.contracts.commands import Command, StartSubscriptionCheckout
 from billing_common.domain.failure_codes import FailureCode
 from billing_common.domain.idempotency import OperationEvent
 from billing_common.domain.provider_outcome import Certainty, ProviderFailure, classify
-from checkout.decisions.answers import Answer, Asked, in_progress, provider_reason, refusal
+from checkout.decisions.answers import (
+    Answer,
+    Asked,
+    deadline_elapsed,
+    in_progress,
+    provider_reason,
+    refusal,
+)
 from checkout.decisions.claim import LeaseEnded
 from checkout.decisions.frozen_request import absolute_url
-from checkout.handlers.claim import Claimed, ClaimRequest, claim_checkout
+from checkout.handlers.claim import Claimed, claim_checkout
 from checkout.handlers.context import CheckoutContext, Target
 from checkout.handlers.customer import ensure_customer
 from checkout.handlers.ending import EndRequest, end_operation
+from checkout.handlers.existing import ClaimRequest
 from checkout.handlers.finalise import Finalisation, finalise
 from checkout.handlers.provider_session import (
     Found,
@@ -26,7 +36,7 @@ from checkout.handlers.provider_session import (
 )
 from checkout.handlers.recovery import recover
 
-PROVIDER_RETRY_SECONDS = 5
+PROVIDER_RETRY_SECONDS: Final = 5
 
 
 async def start_subscription_checkout(
@@ -36,9 +46,15 @@ async def start_subscription_checkout(
     asked = Asked(command.operation_key, command.request_id)
     for path in (payload.success_path, payload.cancel_path):
         absolute_url(context.public_url, path)
-    customer = await ensure_customer(context, billable_entity_id=command.billable_entity_id)
+    customer = await ensure_customer(
+        context,
+        billable_entity_id=command.billable_entity_id,
+        until=command.deadline_at,
+    )
     if isinstance(customer, ProviderFailure):
         return _without_customer(customer, asked)
+    if command.deadline_at <= context.utc_now():
+        return deadline_elapsed(asked)
     outcome = await claim_checkout(context, ClaimRequest(command, payload, customer))
     match outcome:
         case Answer():
