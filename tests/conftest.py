@@ -10,4 +10,5 @@ pytest_plugins = [
     "tests.fixtures.brokers",
     "tests.fixtures.stripe_doubles",
     "tests.fixtures.fault_proxy",
+    "tests.fixtures.whole_stack",
 ]
