@@ -9,7 +9,7 @@ from tests.fixtures.databases import Database as OwnDatabase
 from tests.integration.projection.purchases import provider_for
 
 from billing_common.messaging.dead_letters import DeadLetters
-from billing_common.messaging.producer import DurableProducer
+from billing_common.messaging.records import Headers, RecordPosition
 from billing_common.storage.transaction import Database
 from projection.handlers.batch import GROUP, BatchProjector
 from projection.handlers.truth import TruthSource
@@ -17,18 +17,41 @@ from projection.handlers.unreadable import UnreadableRecords
 from stripe_double.testing import RunningDouble
 
 
+class LetterBox:
+    """Where dead letters end in these tests; the topic itself is tests/integration/messaging's."""
+
+    def __init__(self) -> None:
+        self.letters: list[tuple[bytes | None, Headers]] = []
+
+    async def send(
+        self,
+        topic: str,
+        *,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers = (),
+        partition: int | None = None,
+        timeout_seconds: float,
+    ) -> RecordPosition:
+        del key, timeout_seconds
+        self.letters.append((value, headers))
+        return RecordPosition(topic, partition or 0, len(self.letters) - 1)
+
+
 @asynccontextmanager
 async def projector_on(
-    database: OwnDatabase, double: RunningDouble
+    database: OwnDatabase,
+    double: RunningDouble,
+    *,
+    letters: LetterBox | None = None,
+    truth: TruthSource | None = None,
 ) -> AsyncIterator[BatchProjector]:
     provider = provider_for(double)
-    # Never connects: these tests give it only readable records.
-    producer = DurableProducer("127.0.0.1:1", client_id="test")
     try:
         yield BatchProjector(
             database=Database(database.engine),
-            truth=TruthSource(provider),
-            unreadable=UnreadableRecords(DeadLetters(producer)),
+            truth=truth or TruthSource(provider),
+            unreadable=UnreadableRecords(DeadLetters(letters or LetterBox())),
             group=GROUP,
             feed_shards=8,
             on_committed=lambda: None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, StatementError
 
 from billing_common.domain.errors import TransientError
 
@@ -14,6 +14,11 @@ DUPLICATE_KEY: Final = 1062
 RETRYABLE: Final = frozenset({1213, 1205, 1020, 3572})
 # Server or connection gone, read-only after failover, too many connections.
 CONNECTION_LOST: Final = frozenset({2002, 2003, 2006, 2013, 2014, 2055, 1040, 1053, 1290, 1927})
+# A value that no retry makes fit: null, truncated, too long, out of range, not a time, wrong
+# character set, wrong type; duplicate, foreign key, CHECK (MySQL, MariaDB).
+VALUE_REFUSED: Final = frozenset(
+    {1048, 1265, 1406, 1264, 1292, 1366, 1367, 1062, 1451, 1452, 3819, 4025}
+)
 
 # Anchored: the message quotes the duplicate value first, and that may come from outside.
 _KEY_NAME = re.compile(r"for key '(?:[^'.]+\.)?([^'.]+)'\Z")
@@ -47,6 +52,14 @@ def is_connection_lost(error: BaseException) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     return error_number(error) in CONNECTION_LOST or isinstance(error, ConnectionError)
+
+
+def is_value_refused(error: BaseException) -> bool:
+    """Whether the server, or a column type before it, refused a value: the same rows will always
+    be refused. Other errors of a statement (a missing grant, a full disk) are the world's."""
+    if isinstance(error, DBAPIError):
+        return error_number(error) in VALUE_REFUSED
+    return isinstance(error, StatementError)
 
 
 def duplicate_key_name(error: BaseException) -> str | None:

@@ -6,11 +6,13 @@ or mistyped required field fails closed: a guess about money is worse than a ret
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from billing_common.domain.errors import PoisonError
+from billing_common.domain.money import AMOUNT_MINOR_MAX
 from billing_common.domain.provider_metadata import ENTITY_ID, OPERATION_KEY
 from billing_common.domain.provider_objects import (
     ProviderInvoice,
@@ -24,6 +26,15 @@ from billing_common.domain.subscription import SubscriptionItem, SubscriptionSta
 Json = Mapping[str, Any]
 T = TypeVar("T")
 
+# Printable ASCII without spaces. Stripe says ids may grow to 255 characters.
+_ID: Final = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+_WORD: Final = re.compile(r"[a-z][a-z0-9_.]{0,63}", re.ASCII)
+_CURRENCY: Final = re.compile(r"[a-z]{3}", re.ASCII)
+# What our own metadata may hold; other products of the account write there as well.
+_OPERATION_KEY: Final = re.compile(r"[\x21-\x7e]{1,64}", re.ASCII)
+_ENTITY_ID: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+_COUNT_MAX: Final = 2**32 - 1
+
 
 class StripeShapeUnexpected(PoisonError):  # noqa: N818 - exceptions are facts here
     """Stripe's object lacks a field that this API version promises. Nothing was guessed."""
@@ -35,16 +46,16 @@ def session_from_stripe(source: Json) -> ProviderSession:
     """A `checkout.session` object. Raises StripeShapeUnexpected."""
     metadata = _metadata(source)
     return ProviderSession(
-        id=_text(source, "id"),
+        id=_id(source),
         status=_word(source, "status", ProviderSessionStatus),
-        payment_status=_text(source, "payment_status"),
-        mode=_text(source, "mode"),
+        payment_status=_required(source, "payment_status", _as_word),
+        mode=_required(source, "mode", _as_word),
         url=_optional(source, "url", _as_text),
         created_at=_time(source, "created"),
         expires_at=_time(source, "expires_at"),
         customer_id=_reference(source, "customer"),
         subscription_id=_reference(source, "subscription"),
-        operation_key=_claim(metadata, OPERATION_KEY),
+        operation_key=_claim(metadata, OPERATION_KEY, _OPERATION_KEY),
         billable_entity_id=_claimed_entity(metadata),
     )
 
@@ -56,7 +67,7 @@ def subscription_from_stripe(source: Json) -> ProviderSubscription:
     if not isinstance(items, list) or not items:
         raise StripeShapeUnexpected("subscription.items.data is missing or empty")
     return ProviderSubscription(
-        id=_text(source, "id"),
+        id=_id(source),
         status=_word(source, "status", SubscriptionStatus),
         customer_id=_required_reference(source, "customer"),
         created_at=_time(source, "created"),
@@ -66,7 +77,7 @@ def subscription_from_stripe(source: Json) -> ProviderSubscription:
         ended_at=_optional(source, "ended_at", _as_time),
         trial_end=_optional(source, "trial_end", _as_time),
         items=tuple(_item(item) for item in items),
-        operation_key=_claim(metadata, OPERATION_KEY),
+        operation_key=_claim(metadata, OPERATION_KEY, _OPERATION_KEY),
         billable_entity_id=_claimed_entity(metadata),
     )
 
@@ -76,22 +87,21 @@ def invoice_from_stripe(source: Json) -> ProviderInvoice:
     details = _subscription_details(source)
     metadata = details.get("metadata") if isinstance(details.get("metadata"), Mapping) else {}
     metadata = {**_metadata(source), **(metadata or {})}
-    transitions = source.get("status_transitions")
-    paid_at = transitions.get("paid_at") if isinstance(transitions, Mapping) else None
+    transitions = _optional(source, "status_transitions", _as_mapping) or {}
     return ProviderInvoice(
-        id=_text(source, "id"),
-        status=_text(source, "status"),
+        id=_id(source),
+        status=_required(source, "status", _as_word),
         customer_id=_required_reference(source, "customer"),
         subscription_id=_reference(details, "subscription"),
-        currency=_text(source, "currency"),
+        currency=_required(source, "currency", _as_currency),
         amount_due_minor=_amount(source, "amount_due"),
         amount_paid_minor=_amount(source, "amount_paid"),
         amount_remaining_minor=_amount(source, "amount_remaining"),
-        attempt_count=_amount(source, "attempt_count"),
+        attempt_count=_required(source, "attempt_count", _as_count),
         created_at=_time(source, "created"),
         due_at=_optional(source, "due_date", _as_time),
-        paid_at=None if paid_at is None else _as_time(paid_at),
-        operation_key=_claim(metadata, OPERATION_KEY),
+        paid_at=_optional(transitions, "paid_at", _as_time),
+        operation_key=_claim(metadata, OPERATION_KEY, _OPERATION_KEY),
         billable_entity_id=_claimed_entity(metadata),
     )
 
@@ -115,9 +125,9 @@ def _item(source: Any) -> SubscriptionItem:
     if not isinstance(source, Mapping):
         raise StripeShapeUnexpected("a subscription item is not an object")
     return SubscriptionItem(
-        provider_subscription_item_id=_text(source, "id"),
-        provider_price_id=_text(_mapping(source, "price"), "id"),
-        quantity=_optional(source, "quantity", _as_amount),
+        provider_subscription_item_id=_id(source),
+        provider_price_id=_id(_mapping(source, "price")),
+        quantity=_optional(source, "quantity", _as_count),
         current_period_start=_time(source, "current_period_start"),
         current_period_end=_time(source, "current_period_end"),
     )
@@ -134,25 +144,31 @@ def _metadata(source: Json) -> Json:
     return metadata if isinstance(metadata, Mapping) else {}
 
 
-def _claim(metadata: Json, name: str) -> str | None:
+def _claim(metadata: Json, name: str, form: re.Pattern[str]) -> str | None:
+    """None also for what we cannot have written: then it is somebody else's, and no claim."""
     value = metadata.get(name)
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and form.fullmatch(value) else None
 
 
 def _claimed_entity(metadata: Json) -> int | None:
-    value = _claim(metadata, ENTITY_ID)
-    return int(value) if value is not None and value.isascii() and value.isdigit() else None
+    value = _claim(metadata, ENTITY_ID, _ENTITY_ID)
+    return None if value is None else int(value)
 
 
 def _required(source: Json, name: str, read: Callable[[Any], T]) -> T:
     value = source.get(name)
     if value is None:
-        raise StripeShapeUnexpected(f"{source.get('object', 'object')}.{name} is missing")
+        raise StripeShapeUnexpected(f"{_kind(source)}.{name} is missing")
     try:
         return read(value)
     except (TypeError, ValueError) as error:
-        kind = source.get("object", "object")
-        raise StripeShapeUnexpected(f"{kind}.{name} has an unexpected shape") from error
+        raise StripeShapeUnexpected(f"{_kind(source)}.{name} has an unexpected shape") from error
+
+
+def _kind(source: Json) -> str:
+    """What the message calls the object; it is stored and shown, so it never quotes at length."""
+    kind = source.get("object")
+    return kind if isinstance(kind, str) and _WORD.fullmatch(kind) else "object"
 
 
 def _optional(source: Json, name: str, read: Callable[[Any], T]) -> T | None:
@@ -165,14 +181,40 @@ def _as_text(value: Any) -> str:
     return value
 
 
-def _as_amount(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise TypeError("a whole number that is not negative expected")
+def _as_id(value: Any) -> str:
+    return _as_matching(value, _ID)
+
+
+def _as_word(value: Any) -> str:
+    return _as_matching(value, _WORD)
+
+
+def _as_currency(value: Any) -> str:
+    return _as_matching(value, _CURRENCY)
+
+
+def _as_matching(value: Any, form: re.Pattern[str]) -> str:
+    if not isinstance(value, str) or not form.fullmatch(value):
+        raise TypeError("text of another form expected")
     return value
 
 
+def _as_whole(value: Any, *, at_most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= at_most:
+        raise TypeError("a whole number within its bounds expected")
+    return value
+
+
+def _as_amount(value: Any) -> int:
+    return _as_whole(value, at_most=AMOUNT_MINOR_MAX)
+
+
+def _as_count(value: Any) -> int:
+    return _as_whole(value, at_most=_COUNT_MAX)
+
+
 def _as_time(value: Any) -> datetime:
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise TypeError("epoch seconds expected")
     try:
         return datetime.fromtimestamp(value, UTC)
@@ -194,11 +236,15 @@ def _as_mapping(value: Any) -> Json:
 
 def _as_reference(value: Any) -> str:
     """An id, or the expanded object that carries it."""
-    return _as_text(value.get("id")) if isinstance(value, Mapping) else _as_text(value)
+    return _as_id(value.get("id")) if isinstance(value, Mapping) else _as_id(value)
 
 
 def _text(source: Json, name: str) -> str:
     return _required(source, name, _as_text)
+
+
+def _id(source: Json) -> str:
+    return _required(source, "id", _as_id)
 
 
 def _amount(source: Json, name: str) -> int:

@@ -109,6 +109,7 @@ class RefusalCode(StrEnum):
     SHAPE_UNEXPECTED = "stripe_shape_unexpected"
     TRUTH_UNAVAILABLE = "truth_unavailable"
     STORE_REFUSED = "store_refused"
+    DEFECT = "projection_defect"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from billing_common.domain.webhook_event import EventStatus
 from billing_common.messaging.errors import OffsetFenced, OffsetGap
@@ -31,6 +30,7 @@ from projection.handlers.folding import Folded, fold_batch
 from projection.handlers.gathering import PROVIDER, gather
 from projection.handlers.receive import Received, Unreadable, receive
 from projection.handlers.recording import changed_states, event_row, queue_feeds
+from projection.handlers.refusals import refusal_of
 from projection.handlers.truth import TruthSource
 from projection.handlers.unreadable import UnreadableRecords
 from projection.repository import events, offsets
@@ -105,8 +105,10 @@ class BatchProjector:
                 received.append(one)
         try:
             await self._project(batch, received)
-        except DBAPIError as error:
-            # The store refused something of this batch; find out what, and go on without it.
+        except Exception as error:
+            if refusal_of(error) is None:
+                raise
+            # One of them cannot be projected; find out which, and go on without it.
             log.warning(
                 "projection.batch_split",
                 topic=batch.topic,
@@ -127,11 +129,25 @@ class BatchProjector:
             one = by_offset.get(record.offset)
             try:
                 await self._project(single, [one] if one else [])
-            except DBAPIError as error:
-                if one is None:
+            except Exception as error:
+                refused = refusal_of(error)
+                if one is None or refused is None:
                     raise
-                refused = Refused(RefusalCode.STORE_REFUSED, type(error.orig).__name__)
-                await self._project(single, [one], refusal=refused)
+                await self._record_refusal(single, one, refused)
+
+    async def _record_refusal(
+        self, single: PartitionBatch, one: Received, refused: Refused
+    ) -> None:
+        try:
+            await self._project(single, [one], refusal=refused)
+        except Exception as error:
+            if refusal_of(error) is None:
+                raise
+            # Not even its row can be written: the last place where it is kept whole.
+            await self._unreadable.give_up(
+                Unreadable(single.records[0], refused.code.value, type(error).__name__)
+            )
+            await self._project(single, [])
 
     async def _project(
         self,

@@ -6,17 +6,26 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from billing_common.contracts.stripe_event_headers import StripeEventHeaders
 from billing_common.messaging.records import Record
+from billing_common.storage.tables.columns import CODE_BYTES, EXTERNAL_ID_BYTES
 from billing_common.stripe_api.translate import StripeShapeUnexpected, object_from_stripe
 from projection.decisions.event import ROUTES, RefusalCode, Refused, StripeEvent
+
+_API_VERSION_BYTES: Final = 64
+# Year 2286, as ingest has it.
+_CREATED_MAX: Final = 9_999_999_999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """An event of the log. `event` is None when its type is not routed."""
+    """An event of the log. `event` is None when its type is not routed.
+
+    `account`, `object_id`, `object_type` and `customer_id` are None also when they are not what
+    Stripe writes: they describe the event and decide nothing but whose it is.
+    """
 
     offset: int
     headers: StripeEventHeaders
@@ -40,7 +49,7 @@ class Unreadable:
 def receive(record: Record) -> Received | Unreadable:
     """Total over any bytes."""
     try:
-        headers = StripeEventHeaders.from_pairs(record.headers)
+        headers = _headers(record)
         body = json.loads(record.value or b"")
         source = body["data"]["object"]
         created_at = datetime.fromtimestamp(headers.created, UTC)
@@ -54,10 +63,25 @@ def receive(record: Record) -> Received | Unreadable:
         payload=record.value or b"",
         account=_text(body.get("account")),
         object_id=_text(source.get("id")),
-        object_type=_text(source.get("object")),
+        object_type=_text(source.get("object"), bytes_max=CODE_BYTES),
         customer_id=_customer_of(source),
         event=_event(headers, created_at, source),
     )
+
+
+def _headers(record: Record) -> StripeEventHeaders:
+    """Raises ValueError or KeyError for what ingest does not write, and no column would take."""
+    headers = StripeEventHeaders.from_pairs(record.headers)
+    texts = (
+        (headers.event_id, EXTERNAL_ID_BYTES),
+        (headers.event_type, CODE_BYTES),
+        (headers.api_version or "none", _API_VERSION_BYTES),
+    )
+    if any(_text(text, bytes_max=bytes_max) is None for text, bytes_max in texts):
+        raise ValueError("a header is not an id, a type or a version")
+    if headers.received_at.tzinfo is None or not 0 < headers.created <= _CREATED_MAX:
+        raise ValueError("a header is not a moment")
+    return headers
 
 
 def _event(
@@ -84,5 +108,7 @@ def _customer_of(source: Mapping[str, Any]) -> str | None:
     return _text(customer.get("id")) if isinstance(customer, Mapping) else _text(customer)
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+def _text(value: object, *, bytes_max: int = EXTERNAL_ID_BYTES) -> str | None:
+    """Stripe's ids and words are printable ASCII; anything else is none of them."""
+    is_text = isinstance(value, str) and value.isascii() and value.isprintable()
+    return str(value) if is_text and 0 < len(str(value)) <= bytes_max else None
