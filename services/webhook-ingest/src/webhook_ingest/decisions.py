@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
+from billing_common.domain.event_routing import routing_subject
 from billing_common.domain.failure_codes import FailureCode
 
 _EVENT_ID: Final = re.compile(r"evt_[A-Za-z0-9_]{1,250}", re.ASCII)
@@ -93,10 +94,7 @@ def _routing_key(data: Any) -> str | None:
     subject = data.get("object") if isinstance(data, dict) else None
     if not isinstance(subject, dict):
         return None
-    owner = subject if subject.get("object") == "customer" else subject.get("customer")
-    if isinstance(owner, dict):  # an expanded customer, or the customer itself
-        owner = owner.get("id")
-    return _matching(_OBJECT_ID, subject.get("id") if owner is None else owner)
+    return _matching(_OBJECT_ID, routing_subject(subject))
 
 
 def _matching(pattern: re.Pattern[str], value: Any) -> str | None:
