@@ -97,7 +97,7 @@ PRIVATE = re.compile(
             "--find" + "-links http",
             r"\[\[tool\.uv\.ind" + r"ex\]\]",
             "arti" + "factory",
-            "devpi" + r"\b",
+            "dev" + r"pi\b",
             r"\.int" + r"ernal\b(?!/)",
         ]
     )
