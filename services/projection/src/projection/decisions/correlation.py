@@ -24,3 +24,8 @@ def correlate(source: ProviderObject, state: EntityState | None) -> Ignored | Re
             "metadata names another entity than the customer's owner",
         )
     return None
+
+
+def is_of(customer: EntityState, source: ProviderObject) -> bool:
+    """Whether what was fetched is this customer's, as the event said it is."""
+    return source.customer_id == customer.provider_customer_id

@@ -84,6 +84,7 @@ class IgnoreReason(StrEnum):
     OLDER = "older_than_watermark"
     ALREADY_FOLDED = "already_folded"
     TERMINAL = "terminal_state"
+    NOT_BOUND = "another_session_is_bound"
 
 
 @dataclass(frozen=True, slots=True)

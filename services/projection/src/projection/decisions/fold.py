@@ -7,11 +7,21 @@ from collections.abc import Mapping
 from billing_common.domain.catalogue import PlanPrice
 from billing_common.domain.provider_objects import (
     ProviderInvoice,
+    ProviderObject,
     ProviderSession,
     ProviderSubscription,
 )
-from projection.decisions.correlation import correlate
-from projection.decisions.event import Applied, Family, ObjectRef, Outcome, StripeEvent, Truth
+from projection.decisions.correlation import correlate, is_of
+from projection.decisions.event import (
+    Applied,
+    Family,
+    ObjectRef,
+    Outcome,
+    RefusalCode,
+    Refused,
+    StripeEvent,
+    Truth,
+)
 from projection.decisions.invoices import fold_invoice
 from projection.decisions.sessions import fold_session, reconcile_sessions
 from projection.decisions.state import EntityState
@@ -31,11 +41,15 @@ def fold(
     if problem is not None or state is None:
         assert problem is not None  # noqa: S101 - correlate never lets a missing owner pass
         return problem
+    truth = _truth(truths, source)
+    if truth is not None and not is_of(state, truth):
+        return Refused(
+            RefusalCode.CORRELATION_MISMATCH, "the provider says that it is another customer's"
+        )
     match source:
         case ProviderSession():
             return fold_session(state, event, source)
         case ProviderSubscription():
-            truth = _truth(truths, ObjectRef(Family.SUBSCRIPTION, source.id))
             outcome = fold_subscription(
                 state,
                 event,
@@ -47,14 +61,12 @@ def fold(
                 return Applied(reconcile_sessions(outcome.state))
             return outcome
         case ProviderInvoice():
-            truth = _truth(truths, ObjectRef(Family.INVOICE, source.id))
             return fold_invoice(
                 state, event, source, truth=truth if isinstance(truth, ProviderInvoice) else None
             )
 
 
-def _truth(
-    truths: Mapping[ObjectRef, Truth], ref: ObjectRef
-) -> ProviderSession | ProviderSubscription | ProviderInvoice | None:
-    found = truths.get(ref)
+def _truth(truths: Mapping[ObjectRef, Truth], source: ProviderObject) -> ProviderObject | None:
+    family = Family.INVOICE if isinstance(source, ProviderInvoice) else Family.SUBSCRIPTION
+    found = truths.get(ObjectRef(family, source.id))
     return found.object if found else None

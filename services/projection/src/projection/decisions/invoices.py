@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from billing_common.domain.invoice import Invoice, Payment, PaymentStatus, payment_attempt_id
 from billing_common.domain.ordering import Order, Watermark, advance, compare
 from billing_common.domain.provider_objects import ProviderInvoice
@@ -51,13 +53,11 @@ def fold_invoice(
 
 
 def _attempt(state: EntityState, event: StripeEvent, source: ProviderInvoice) -> Payment:
+    """The attempt after this event: whatever the order, the same one of its events is kept."""
     is_paid = event.type == _PAID
     payment_id = payment_attempt_id(source.id, source.attempt_count)
     known = state.payments.get(payment_id)
-    if known is not None and known.status is PaymentStatus.PAID and not is_paid:
-        # One attempt cannot fail after it was paid; the failure was told late.
-        return known
-    return Payment(
+    told = Payment(
         id=known.id if known else None,
         provider="stripe",
         provider_invoice_id=source.id,
@@ -66,8 +66,15 @@ def _attempt(state: EntityState, event: StripeEvent, source: ProviderInvoice) ->
         currency=source.currency,
         amount_minor=source.amount_paid_minor if is_paid else source.amount_due_minor,
         paid_at=(source.paid_at or event.created_at) if is_paid else None,
-        watermark=advance(known.watermark if known else None, event.watermark),
+        watermark=event.watermark,
     )
+    return told if known is None else max(known, told, key=_weight)
+
+
+def _weight(payment: Payment) -> tuple[bool, datetime, str]:
+    """One attempt cannot fail after it was paid: such a failure was told late. Else the newest."""
+    mark = payment.watermark
+    return payment.status is PaymentStatus.PAID, mark.event_created_at, mark.event_id
 
 
 def _row(

@@ -42,6 +42,8 @@ def fold_session(state: EntityState, event: StripeEvent, source: ProviderSession
         # A session of ours always carries its key; this one was made elsewhere.
         return Ignored(IgnoreReason.NOT_OURS)
     stored = state.sessions.get(source.operation_key)
+    if _is_loose(stored, source):
+        return Ignored(IgnoreReason.NOT_BOUND)
     problem = _mismatch(state, stored, source)
     if problem is not None:
         return problem
@@ -68,11 +70,13 @@ def fold_session(state: EntityState, event: StripeEvent, source: ProviderSession
 
 
 def reconcile_sessions(state: EntityState) -> EntityState:
-    """A paid session whose subscription is in our tables is done. Run after every fold, so that
-    it does not matter which of the two came first."""
+    """A paid session whose subscription is in our tables is done; one that sells no subscription
+    has none to wait for. Run after every fold: it does not matter which of the two came first."""
     for session in tuple(state.sessions.values()):
-        subscription_id = session.provider_subscription_id
-        if subscription_id is None or subscription_id not in state.subscriptions:
+        if (
+            session.flow is SessionFlow.SUBSCRIPTION
+            and session.provider_subscription_id not in state.subscriptions
+        ):
             continue
         outcome = SESSION.apply(session.status, SessionEvent.RECONCILED)
         if isinstance(outcome, Moved):
@@ -90,6 +94,16 @@ def _next_status(stored: CheckoutSession | None, what: SessionEvent) -> SessionS
         )
     outcome = SESSION.apply(stored.status, what)
     return None if isinstance(outcome, NotAllowed) else outcome.state
+
+
+def _is_loose(stored: CheckoutSession | None, source: ProviderSession) -> bool:
+    """Another session of the operation is bound, and this one can no longer be paid: that is how
+    a session that was never handed out should end."""
+    return (
+        stored is not None
+        and stored.provider_checkout_session_id not in (None, source.id)
+        and source.status is ProviderSessionStatus.EXPIRED
+    )
 
 
 def _mismatch(

@@ -27,7 +27,12 @@ async def save_states(
     row_ids = await _save_subscriptions(connection, pairs, prices=prices, now=now)
     for before, after in pairs:
         await _save_operations_and_sessions(connection, before, after, now=now)
-    await _save_invoices(connection, pairs, row_ids=row_ids, now=now)
+    own_ids = {
+        (after.billable_entity_id, key): row_ids[key]
+        for _, after in pairs
+        for key in after.subscriptions
+    }
+    await _save_invoices(connection, pairs, subscription_ids=own_ids, now=now)
 
 
 async def _save_subscriptions(
@@ -69,6 +74,7 @@ async def _save_subscriptions(
         if row.id is None:
             await invoices.link_invoices(
                 connection,
+                billable_entity_id=row.billable_entity_id,
                 provider=row.provider,
                 provider_subscription_id=row.provider_subscription_id,
                 subscription_id=row_ids[row.provider_subscription_id],
@@ -111,7 +117,11 @@ async def _save_operations_and_sessions(
 
 
 async def _save_invoices(
-    connection: WriteConnection, pairs: Pairs, *, row_ids: Mapping[str, int], now: datetime
+    connection: WriteConnection,
+    pairs: Pairs,
+    *,
+    subscription_ids: invoices.SubscriptionIds,
+    now: datetime,
 ) -> None:
     changed = [
         row
@@ -126,7 +136,7 @@ async def _save_invoices(
         if row.id is not None
     }
     invoice_ids |= await invoices.save_invoices(
-        connection, changed, subscription_ids=row_ids, now=now
+        connection, changed, subscription_ids=subscription_ids, now=now
     )
     attempts = [
         row

@@ -184,7 +184,7 @@ class BatchProjector:
             connection, provider=PROVIDER, event_ids={one.headers.event_id for one in received}
         )
         todo = _not_settled(received, known, due)
-        gathered = await gather(connection, todo)
+        gathered = await gather(connection, todo, knowledge.truths.values())
         if knowledge.refusal is None:
             folded = fold_batch(
                 todo, gathered, truths=knowledge.truths, unavailable=knowledge.unavailable
@@ -241,7 +241,7 @@ def _not_settled(
     for one in received:
         event_id = one.headers.event_id
         before = known.get(event_id)
-        is_repeat = event_id in seen or (before is not None and before.status in _SETTLED)
+        is_repeat = event_id in seen or (before is not None and _is_behind(one, before))
         if one.offset >= due and is_repeat:
             EVENTS_PROJECTED.labels(outcome="duplicate").inc()
         if one.offset < due or is_repeat:
@@ -249,6 +249,13 @@ def _not_settled(
         seen.add(event_id)
         todo.append(one)
     return todo
+
+
+def _is_behind(one: Received, before: events.KnownEvent) -> bool:
+    """It is settled, or this is a copy sent round for an attempt that has been made already:
+    copies pile up while projection is down, and each would use up an attempt at once."""
+    attempt = one.headers.retry_attempt
+    return before.status in _SETTLED or (attempt is not None and attempt <= before.attempt_count)
 
 
 def _observe(outcomes: Sequence[tuple[Received, Outcome]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ from billing_common.storage.entity_locks import (
     lock_subscriptions,
 )
 from billing_common.storage.transaction import WriteConnection
-from projection.decisions.event import StripeEvent
+from projection.decisions.event import StripeEvent, Truth
 from projection.decisions.state import EntityState
 from projection.handlers.receive import Received
 from projection.repository.catalogue import find_prices
@@ -41,13 +41,20 @@ class Gathered:
     prices: dict[str, PlanPrice]
 
 
-async def gather(connection: WriteConnection, received: Sequence[Received]) -> Gathered:
-    """Locks entities in id order, then their rows; reads the catalogue."""
+async def gather(
+    connection: WriteConnection, received: Sequence[Received], truths: Iterable[Truth]
+) -> Gathered:
+    """Locks entities in id order, then their rows; reads the catalogue.
+
+    `truths`: what was fetched may name prices that no event of the batch names.
+    """
     events = [one.event for one in received if isinstance(one.event, StripeEvent)]
     customer_ids = {one.customer_id for one in received if one.customer_id is not None}
     owners = await find_owners(connection, provider=PROVIDER, customer_ids=customer_ids)
     entity_ids = sorted({owner.billable_entity_id for owner in owners.values()})
-    prices = await find_prices(connection, provider=PROVIDER, price_ids=_price_ids(events))
+    prices = await find_prices(
+        connection, provider=PROVIDER, price_ids=_price_ids([*events, *truths])
+    )
     if not entity_ids:
         return Gathered({}, prices)
     await lock_entities(connection, entity_ids)
@@ -95,12 +102,12 @@ def _state(owner: Owner, rows: _Rows) -> EntityState:
     )
 
 
-def _price_ids(events: Sequence[StripeEvent]) -> set[str]:
+def _price_ids(sources: Sequence[StripeEvent | Truth]) -> set[str]:
     return {
         item.provider_price_id
-        for event in events
-        if isinstance(event.object, ProviderSubscription)
-        for item in event.object.items
+        for source in sources
+        if isinstance(source.object, ProviderSubscription)
+        for item in source.object.items
     }
 
 

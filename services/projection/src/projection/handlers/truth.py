@@ -20,13 +20,19 @@ log = structlog.get_logger()
 
 # Stripe allows 100 reads a second for a whole account; the interactive lane comes first.
 CONCURRENT_FETCHES: Final = 8
+# For all objects of a batch together. A provider that hangs must not hold up the partition: what
+# was not answered by then fails alone and is asked about again later.
+FETCH_SECONDS_MAX: Final = 10.0
 
 
 class TruthSource:
     """Fetches current objects. One per process: its bound is the process's share of the rate."""
 
-    def __init__(self, provider: BillingProvider) -> None:
+    def __init__(
+        self, provider: BillingProvider, *, seconds_max: float = FETCH_SECONDS_MAX
+    ) -> None:
         self._provider = provider
+        self._seconds_max = seconds_max
         self._slots = asyncio.Semaphore(CONCURRENT_FETCHES)
 
     async def fetch(self, fences: Mapping[ObjectRef, int]) -> dict[ObjectRef, Truth]:
@@ -37,7 +43,14 @@ class TruthSource:
                 found = await self._retrieve(ref)
             return ref, Truth(found, row_version) if found is not None else None
 
-        pairs = await asyncio.gather(*(one(ref, fence) for ref, fence in fences.items()))
+        asked = [asyncio.create_task(one(ref, fence)) for ref, fence in fences.items()]
+        try:
+            answered, _ = await asyncio.wait(asked, timeout=self._seconds_max)
+        finally:
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+        pairs = [task.result() for task in answered]
         return {ref: truth for ref, truth in pairs if truth is not None}
 
     async def _retrieve(self, ref: ObjectRef) -> ProviderObject | None:

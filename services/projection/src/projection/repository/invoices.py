@@ -17,6 +17,9 @@ from projection.repository.set_writes import update_rows
 
 _PAYMENT_TYPE = "invoice_payment"
 
+# Row ids of subscriptions by entity and provider subscription id.
+SubscriptionIds = Mapping[tuple[int, str], int]
+
 
 async def lock_invoices(
     connection: WriteConnection, *, provider: str, invoice_ids: Iterable[str]
@@ -92,12 +95,12 @@ async def save_invoices(
     connection: WriteConnection,
     rows: Sequence[Invoice],
     *,
-    subscription_ids: Mapping[str, int],
+    subscription_ids: SubscriptionIds,
     now: datetime,
 ) -> dict[str, int]:
     """Insert new invoices in one statement, update the others; row ids by provider invoice id.
 
-    A link to a subscription, once there, stays.
+    A link to a subscription, once there, stays; it never leads to another entity's.
     """
     new = [_invoice_values(row, subscription_ids, now) for row in rows if row.id is None]
     ids = {row.provider_invoice_id: row.id for row in rows if row.id is not None}
@@ -124,11 +127,11 @@ async def save_invoices(
 
 
 def _invoice_values(
-    row: Invoice, subscription_ids: Mapping[str, int], now: datetime
+    row: Invoice, subscription_ids: SubscriptionIds, now: datetime
 ) -> dict[str, Any]:
+    named = (row.billable_entity_id, row.provider_subscription_id or "")
     return {
-        "subscription_id": subscription_ids.get(row.provider_subscription_id or "")
-        or row.subscription_id,
+        "subscription_id": subscription_ids.get(named) or row.subscription_id,
         "billable_entity_id": row.billable_entity_id,
         "billing_customer_id": row.billing_customer_id,
         "provider": row.provider,
@@ -152,6 +155,7 @@ def _invoice_values(
 async def link_invoices(
     connection: WriteConnection,
     *,
+    billable_entity_id: int,
     provider: str,
     provider_subscription_id: str,
     subscription_id: int,
@@ -161,6 +165,7 @@ async def link_invoices(
     await connection.execute(
         update(t)
         .where(
+            t.c.billable_entity_id == billable_entity_id,
             t.c.provider == provider,
             t.c.provider_subscription_id == provider_subscription_id,
             t.c.subscription_id.is_(None),
