@@ -88,7 +88,7 @@ def make_app(settings: ProjectionSettings) -> Starlette:
 
     return Starlette(
         routes=probe_routes(
-            live={"consumer": health.is_live},
+            live={"consumer": health.is_live, "feed_relay": relay.is_live},
             ready={"kafka": producer.is_connected, "database": database.is_reachable},
         ),
         lifespan=lifespan,

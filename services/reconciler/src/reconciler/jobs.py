@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -38,19 +38,30 @@ class ReconcilerLoop:
     async def run(self) -> None:
         """Until cancelled. A server that is away is waited for."""
         while True:
-            try:
-                await self.run_once()
-            except TransientError as error:
-                log.warning("reconciler.waits", code=error.code)
+            await self.run_once()
             self._looked_at = self._now_seconds()
             await asyncio.sleep(self._poll_seconds)
 
     async def run_once(self) -> None:
-        """One look at every scope."""
+        """One look at every scope. One that fails is told, and does not keep others from theirs."""
+        await self._look(Scope.EXPIRED_LEASES, self._recover_operations)
+        await self._look(Scope.FAILED_EVENTS, self._retry_events)
+
+    async def _recover_operations(self) -> None:
         if await self._expired_leases.find_due():
             await self._runs.run(Scope.EXPIRED_LEASES, self._expired_leases.work)
+
+    async def _retry_events(self) -> None:
         if await self._failed_events.count_due():
             await self._runs.run(Scope.FAILED_EVENTS, self._failed_events.work)
+
+    async def _look(self, scope: Scope, look: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await look()
+        except TransientError as error:
+            log.warning("reconciler.waits", scope=scope.value, code=error.code)
+        except Exception as error:  # noqa: BLE001 - told, and tried again at the next look
+            log.error("reconciler.look_failed", scope=scope.value, error=error)
 
     async def is_live(self) -> bool:
         """The loop still turns: a look ended within the last minute and some polls."""

@@ -49,13 +49,17 @@ async def claim_shard(
     Renewing keeps the version; taking it over raises it, which fences the one before.
     """
     t = billing_relay_leases
-    await insert_once(connection, t, {"name": _name(shard)}, expected_conflicts=_LEASE_EXISTS)
-    found = await connection.execute(
+    wanted = (
         select(t.c.lease_owner, t.c.lease_expires_at, t.c.lease_version, func.utc_timestamp(6))
         .where(t.c.name == _name(shard))
         .with_for_update()
     )
-    held_by, expires_at, version, clock = found.one()
+    row = (await connection.execute(wanted)).one_or_none()
+    if row is None:
+        # Only ever once: two refused inserts would share a lock that neither can then raise.
+        await insert_once(connection, t, {"name": _name(shard)}, expected_conflicts=_LEASE_EXISTS)
+        row = (await connection.execute(wanted)).one()
+    held_by, expires_at, version, clock = row
     now = clock.replace(tzinfo=UTC)
     if held_by != owner and expires_at is not None and expires_at > now:
         return None

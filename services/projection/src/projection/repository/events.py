@@ -58,14 +58,16 @@ class EventRow:
 async def find_known(
     connection: WriteConnection, *, provider: str, event_ids: Iterable[str]
 ) -> dict[str, KnownEvent]:
-    """The events of `event_ids` that have a row, by event id."""
+    """The events of `event_ids` that have a row, by event id; locked, because reconciler may be
+    giving one up just now, and an event ends in one way only."""
     wanted = list(event_ids)
     if not wanted:
         return {}
     rows = await connection.execute(
-        select(
-            events.c.provider_event_id, events.c.id, events.c.status, events.c.attempt_count
-        ).where(events.c.provider == provider, events.c.provider_event_id.in_(wanted))
+        select(events.c.provider_event_id, events.c.id, events.c.status, events.c.attempt_count)
+        .where(events.c.provider == provider, events.c.provider_event_id.in_(wanted))
+        .order_by(events.c.id)
+        .with_for_update()
     )
     return {
         row.provider_event_id: KnownEvent(row.id, EventStatus(row.status), row.attempt_count)

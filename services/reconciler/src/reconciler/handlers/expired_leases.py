@@ -28,7 +28,10 @@ from reconciler.repository.runs import RunCounts
 from reconciler.repository.stalled import find_stalled
 
 SEND_TIMEOUT_SECONDS: Final = 5.0
+# Far more than ever stalls at once; bounds a look, not the work.
+PAGES_MAX: Final = 20
 # Recovery has no impatient client: the command may wait while checkout is down.
+
 COMMAND_LIFETIME: Final = timedelta(hours=1)
 
 
@@ -53,14 +56,21 @@ class ExpiredLeases:
 
     async def find_due(self) -> list[StalledOperation]:
         """What a run would ask about now."""
+        limit = POLICIES[Scope.EXPIRED_LEASES].batch_size_max
+        stalled: list[StalledOperation] = []
+        due: list[StalledOperation] = []
         async with self._database.read(name="find_stalled") as connection:
-            stalled = await find_stalled(
-                connection, limit=POLICIES[Scope.EXPIRED_LEASES].batch_size_max
-            )
+            # Those asked about lately stand first: look behind them, or they starve the others.
+            for page_number in range(PAGES_MAX):
+                page = await find_stalled(connection, limit=limit, offset=page_number * limit)
+                stalled += page
+                due += due_for_recovery(page, self._asked, now=self._clock())
+                if len(page) < limit or len(due) >= limit:
+                    break
         PENDING_OPERATIONS.set(len(stalled))
         open_rows = {operation.row_id for operation in stalled}
         self._asked = {key: note for key, note in self._asked.items() if key in open_rows}
-        return due_for_recovery(stalled, self._asked, now=self._clock())
+        return due[:limit]
 
     async def work(self, handle: RunHandle) -> RunCounts:
         """One page: publish a command for each due operation."""

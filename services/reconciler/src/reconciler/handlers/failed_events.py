@@ -7,6 +7,7 @@ an event, and its customer's order is kept by the partition.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -14,6 +15,7 @@ import structlog
 
 from billing_common.contracts.stripe_event_headers import StripeEventHeaders
 from billing_common.contracts.topics import STRIPE_EVENTS, TopicNames
+from billing_common.domain.errors import TransientError
 from billing_common.domain.event_routing import routing_subject
 from billing_common.domain.webhook_event import FailedEvent
 from billing_common.messaging.dead_letters import DeadLetters
@@ -73,13 +75,27 @@ class FailedEvents:
         await handle.renew()
         repaired = 0
         for event in claimed:
-            match decide_failed_event(event, attempts_max=self._attempts_max):
-                case Resend(attempt):
-                    await self._resend(event, attempt)
-                    repaired += 1
-                case GiveUp(reason):
-                    await self._give_up(event, reason)
+            try:
+                repaired += await self._deal_with(event)
+            except TransientError:
+                raise
+            except Exception as error:  # noqa: BLE001 - one event must not hold up its page
+                log.error(
+                    "reconciler.event_not_dealt_with",
+                    provider_event_id=event.provider_event_id,
+                    event_type=event.event_type,
+                    error=error,
+                )
         return RunCounts(scanned=len(claimed), drift_detected=len(claimed), repaired=repaired)
+
+    async def _deal_with(self, event: FailedEvent) -> int:
+        match decide_failed_event(event, attempts_max=self._attempts_max):
+            case Resend(attempt):
+                await self._resend(event, attempt)
+                return 1
+            case GiveUp(reason):
+                await self._give_up(event, reason)
+                return 0
 
     async def _resend(self, event: FailedEvent, attempt: int) -> None:
         await self._producer.send(
@@ -131,8 +147,9 @@ def _headers(event: FailedEvent, attempt: int) -> StripeEventHeaders:
 
 
 def _key(event: FailedEvent) -> bytes:
-    """As ingest made it; the payload was parsed when it first came in."""
-    subject = None
-    if event.payload is not None:
-        subject = routing_subject(json.loads(event.payload)["data"]["object"])
-    return str(subject or event.object_id or event.provider_event_id).encode()
+    """As ingest made it. Total over any payload: the partition is what keeps the order."""
+    subject: object = None
+    with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        subject = routing_subject(json.loads(event.payload or b"")["data"]["object"])
+    is_key = isinstance(subject, str) and subject.isascii()
+    return (str(subject) if is_key else event.object_id or event.provider_event_id).encode()

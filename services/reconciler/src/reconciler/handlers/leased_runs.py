@@ -11,7 +11,8 @@ from typing import Final
 
 import structlog
 
-from billing_common.domain.errors import BillingError, TransientError
+from billing_common.domain.errors import TransientError
+from billing_common.messaging.consumer_policy import failure_code
 from billing_common.observability.metrics import FENCED_WRITES, RECONCILIATION_RUNS, guardrail
 from billing_common.storage.transaction import Database
 from reconciler.decisions.scopes import POLICIES, Scope
@@ -48,7 +49,7 @@ class LeasedRuns:
     async def run(self, scope: Scope, work: Work) -> RunCounts | None:
         """One run of `scope`; None when another process is at it.
 
-        A failing run is recorded as failed; TransientError is raised again for the loop to wait.
+        A failing run is recorded as failed, and its error raised again.
         """
         lease = POLICIES[scope].lease
         run = await self._database.write(
@@ -77,8 +78,8 @@ class LeasedRuns:
         except RunFenced:
             guardrail("BILLING_RECONCILIATION_LEASE_FENCED")
             raise
-        except BillingError as error:
-            await self._finish(run, RunCounts(), error_code=error.code)
+        except Exception as error:
+            await self._finish(run, RunCounts(), error_code=failure_code(error))
             raise
         await self._finish(run, counts, error_code=None)
         return counts

@@ -17,8 +17,10 @@ def _is_stalled() -> ColumnElement[bool]:
     )
 
 
-async def find_stalled(connection: ReadConnection, *, limit: int) -> list[StalledOperation]:
-    """Those whose lease ended first come first."""
+async def find_stalled(
+    connection: ReadConnection, *, limit: int, offset: int = 0
+) -> list[StalledOperation]:
+    """Those whose lease ended first come first; `offset` of them are passed over."""
     rows = await connection.execute(
         select(
             operations.c.id,
@@ -29,6 +31,7 @@ async def find_stalled(connection: ReadConnection, *, limit: int) -> list[Stalle
         .where(_is_stalled())
         .order_by(operations.c.pending_lease_expires_at, operations.c.id)
         .limit(limit)
+        .offset(offset)
     )
     return [
         StalledOperation(row.id, row.billable_entity_id, row.operation_key, row.lease_version)
