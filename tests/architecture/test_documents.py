@@ -15,6 +15,8 @@ import pytest
 from tests.architecture.lifecycle_diagrams import PAGE, diagrams, marked, with_diagrams
 from tests.architecture.source_tree import ROOT, production_modules, tracked_files
 
+from projection.decisions.event import RefusalCode
+
 SPEC = importlib.util.spec_from_file_location("traceability", ROOT / "tools/traceability.py")
 
 
@@ -146,6 +148,12 @@ def test_every_guardrail_is_in_the_runbook_and_the_other_way_round() -> None:
     page = (ROOT / "docs/runbooks/guardrails.md").read_text()
     listed = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
     assert listed == set(_guardrails())
+
+
+@pytest.mark.parametrize("page", ["docs/runbooks/dead-letter.md", "services/projection/README.md"])
+def test_every_reason_for_a_failed_event_is_explained(page: str) -> None:
+    text = (ROOT / page).read_text()
+    assert [code.value for code in RefusalCode if f"`{code.value}`" not in text] == []
 
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
