@@ -131,7 +131,9 @@ stop() {
         return
     fi
     end_process "$pid" || die "dockerd (pid $pid) does not end; see $log"
+    # dockerd leaves these behind.
     ip link delete docker0 2>/dev/null || true
+    umount "$cache"/exec/netns/* 2>/dev/null || true
     rm -f "$pid_file"
     say "stopped (pid $pid)"
 }
