@@ -37,6 +37,8 @@ def make_engine(url: str, *, pool_size: int = 10, pool_overflow: int = 10) -> As
         pool_timeout=POOL_TIMEOUT_SECONDS,
         pool_recycle=POOL_RECYCLE_SECONDS,
         pool_pre_ping=True,
+        # An error's text would quote them, payloads among them, wherever it is printed.
+        hide_parameters=True,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             "read_timeout": READ_TIMEOUT_SECONDS,

@@ -17,7 +17,6 @@ import httpx
 import stripe
 import structlog
 
-from billing_common.domain.provider_metadata import ENTITY_ID
 from billing_common.domain.provider_objects import (
     Provenance,
     ProviderCustomer,
@@ -31,6 +30,7 @@ from billing_common.observability.transaction_guard import assert_no_open_transa
 from billing_common.stripe_api.port import Answer
 from billing_common.stripe_api.translate import (
     StripeShapeUnexpected,
+    customer_from_stripe,
     invoice_from_stripe,
     session_from_stripe,
     subscription_from_stripe,
@@ -92,7 +92,7 @@ class StripeProvider:
                 params=params,  # type: ignore[arg-type]  # built by us, checked by Stripe
                 options={"idempotency_key": idempotency_key},
             ),
-            _customer,
+            customer_from_stripe,
         )
 
     async def create_checkout_session(
@@ -205,17 +205,6 @@ class StripeProvider:
             is_replayed=headers.get("idempotent-replayed") == "true",
             request_id=headers.get("request-id"),
         )
-
-
-def _customer(source: Mapping[str, Any]) -> ProviderCustomer:
-    metadata = source.get("metadata") or {}
-    claimed = str(metadata.get(ENTITY_ID, ""))
-    identifier = source.get("id")
-    if not isinstance(identifier, str):
-        raise StripeShapeUnexpected("customer.id is missing")
-    return ProviderCustomer(
-        id=identifier, billable_entity_id=int(claimed) if claimed.isdigit() else None
-    )
 
 
 def _session_page(source: Mapping[str, Any]) -> tuple[tuple[ProviderSession, ...], bool]:

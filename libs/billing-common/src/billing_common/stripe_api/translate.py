@@ -15,6 +15,7 @@ from billing_common.domain.errors import PoisonError
 from billing_common.domain.money import AMOUNT_MINOR_MAX
 from billing_common.domain.provider_metadata import ENTITY_ID, OPERATION_KEY
 from billing_common.domain.provider_objects import (
+    ProviderCustomer,
     ProviderInvoice,
     ProviderObject,
     ProviderSession,
@@ -104,6 +105,11 @@ def invoice_from_stripe(source: Json) -> ProviderInvoice:
         operation_key=_claim(metadata, OPERATION_KEY, _OPERATION_KEY),
         billable_entity_id=_claimed_entity(metadata),
     )
+
+
+def customer_from_stripe(source: Json) -> ProviderCustomer:
+    """A `customer` object. Raises StripeShapeUnexpected."""
+    return ProviderCustomer(id=_id(source), billable_entity_id=_claimed_entity(_metadata(source)))
 
 
 TRANSLATORS: Final[Mapping[str, Callable[[Json], ProviderObject]]] = {
