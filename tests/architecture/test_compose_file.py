@@ -97,11 +97,11 @@ def test_our_containers_may_do_nothing_that_they_do_not_need(name):
     assert "privileged" not in part
 
 
-def test_only_checkout_projection_and_reconciler_know_the_stripe_key():
+def test_only_checkout_and_projection_know_the_stripe_key():
     knowing = {
         name for name, part in COMPOSE.items() if "BILLING_STRIPE_SECRET_KEY" in part["environment"]
     }
-    assert knowing == {"checkout", "projection", "reconciler"}
+    assert knowing == {"checkout", "projection"}
 
 
 @pytest.mark.parametrize(("name", "module"), sorted(OURS.items()))

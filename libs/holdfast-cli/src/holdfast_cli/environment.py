@@ -23,9 +23,9 @@ _DATABASE_USERS: Final = {
     "projection": "hf_projection",
     "reconciler": "hf_reconciler",
 }
-_CALLS_STRIPE: Final = frozenset({"checkout", "projection", "reconciler"})
-_NAMES_OPERATIONS: Final = frozenset({"api-gateway", "checkout", "reconciler"})
-_NAMES_PROVIDER_CALLS: Final = frozenset({"checkout", "reconciler"})
+_CALLS_STRIPE: Final = frozenset({"checkout", "projection"})
+_NAMES_OPERATIONS: Final = frozenset({"api-gateway", "checkout"})
+_NAMES_PROVIDER_CALLS: Final = frozenset({"checkout"})
 
 # Of the caller's own environment only this is handed down: no token or key by accident.
 _INHERITED: Final = frozenset(

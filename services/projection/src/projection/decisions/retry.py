@@ -1,4 +1,4 @@
-"""When a failed event is looked at again. Full jitter is added by the shell, not here."""
+"""When a failed event is looked at again: exponential, capped, without jitter."""
 
 from __future__ import annotations
 
