@@ -11,7 +11,7 @@ from typing import Any, Final
 from tests.fixtures.stack_processes import WholeStack
 from tests.stack.ledger import Ledger
 from tests.stack.market import Opened
-from tests.stack.topics import dead_letters, entitlement_snapshots
+from tests.stack.topics import dead_letters, entitlement_snapshots, unread_events
 
 _POLL_SECONDS: Final = 0.2
 
@@ -43,9 +43,18 @@ async def wait_until_settled(
         )
         if done[0][0] != len(bought):
             return f"{len(bought) - done[0][0]} of {len(bought)} not reconciled"
-        lost = await unsettled_events(stack, ledger)
-        if lost:
-            return f"{len(lost)} events not settled: {Counter(lost.values())}"
+        open_deliveries = [one for one in await ledger.deliveries() if one["state"] != "succeeded"]
+        if open_deliveries:
+            return f"{len(open_deliveries)} webhooks not delivered"
+        unread = await unread_events(stack)
+        if unread:
+            return f"{unread} events not read"
+        unfinished = await stack.rows(
+            "SELECT status, event_type, COUNT(*) FROM billing_webhook_events"
+            " WHERE status NOT IN ('processed', 'ignored') GROUP BY status, event_type"
+        )
+        if unfinished:
+            return f"events not settled: {unfinished}"
         waiting = await stack.rows("SELECT COUNT(*) FROM billing_feed_outbox")
         return f"{waiting[0][0]} feed messages not published" if waiting[0][0] else None
 
