@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
+import pytest
 from tests.fixtures.databases import Database as OwnDatabase
 from tests.integration.projection.purchases import provider_for
 
@@ -38,6 +40,13 @@ class LetterBox:
         return RecordPosition(topic, partition or 0, len(self.letters) - 1)
 
 
+class NoLetters(LetterBox):
+    """For tests in which nothing may be given up: doing so is an error that nothing swallows."""
+
+    async def send(self, topic: str, **record: Any) -> RecordPosition:
+        pytest.fail(f"a record was given up to {topic}: {record['headers']}")
+
+
 @asynccontextmanager
 async def projector_on(
     database: OwnDatabase,
@@ -51,7 +60,7 @@ async def projector_on(
         yield BatchProjector(
             database=Database(database.engine),
             truth=truth or TruthSource(provider),
-            unreadable=UnreadableRecords(DeadLetters(letters or LetterBox())),
+            unreadable=UnreadableRecords(DeadLetters(letters or NoLetters())),
             group=GROUP,
             feed_shards=8,
             on_committed=lambda: None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from dataclasses import replace
 from typing import Any
@@ -22,6 +23,7 @@ from tests.integration.projection.purchases import (
 )
 
 from billing_common.contracts.stripe_event_headers import RETRY_ATTEMPT
+from billing_common.domain.errors import TransientError
 from billing_common.messaging.records import PartitionBatch
 from billing_common.storage.tables import (
     billing_checkout_sessions,
@@ -179,6 +181,22 @@ async def test_copies_of_one_retry_use_up_one_attempt(
     assert (row.status, row.attempt_count) == ("failed", 2)
 
 
+@pytest.mark.requirement("EVT-04")
+async def test_a_batch_read_again_uses_up_no_attempt(
+    database: Database, stripe_double: RunningDouble, projector: BatchProjector
+) -> None:
+    """The failure is committed with the offset: what stands below it is not tried again."""
+    price_id = await publish_price(database.engine, stripe_double, code="starter")
+    buyer = await make_buyer(database.engine, stripe_double, "acme")
+    await buy(stripe_double, buyer, price_id)
+    forged = of_type(events_of(stripe_double, buyer), "customer.subscription.created")
+    forged["data"]["object"]["metadata"]["billable_entity_id"] = "999"
+    for _ in range(3):
+        await projector.process(batch_of([forged], first_offset=0))
+    row = await event_row(database, forged["id"])
+    assert (row.status, row.attempt_count) == ("failed", 1)
+
+
 async def test_a_session_that_was_never_bound_expires_without_alarm(
     database: Database, stripe_double: RunningDouble, projector: BatchProjector
 ) -> None:
@@ -280,3 +298,58 @@ async def test_a_tie_while_the_provider_is_away_waits_and_is_folded_later(
     async with database.engine.connect() as connection:
         status = await connection.execute(select(billing_subscriptions.c.status))
         assert status.scalar_one() == "active"
+
+
+@pytest.mark.requirement("EVT-04")
+async def test_a_settled_event_that_comes_again_is_not_looked_at(
+    database: Database, stripe_double: RunningDouble, projector: BatchProjector
+) -> None:
+    """At another place of the log, alone and twice in one batch: no row and no feed moves."""
+    price_id = await publish_price(database.engine, stripe_double, code="starter")
+    buyer = await make_buyer(database.engine, stripe_double, "acme")
+    await buy(stripe_double, buyer, price_id)
+    events = events_of(stripe_double, buyer)
+    await projector.process(batch_of(events, first_offset=0))
+    before = [await event_row(database, event["id"]) for event in events]
+    async with database.engine.connect() as connection:
+        feeds = (await connection.execute(text("select * from billing_feed_outbox"))).all()
+    await projector.process(batch_of([*events, *events], first_offset=len(events)))
+    assert [await event_row(database, event["id"]) for event in events] == before
+    async with database.engine.connect() as connection:
+        again = (await connection.execute(text("select * from billing_feed_outbox"))).all()
+    assert again == feeds
+
+
+@pytest.mark.requirement("EVT-04")
+@pytest.mark.parametrize("has_begun", [False, True])
+async def test_two_owners_of_a_partition_apply_a_batch_once(
+    database: Database, stripe_double: RunningDouble, *, has_begun: bool
+) -> None:
+    """A paused consumer wakes up after its partition was given away: both have the batch."""
+    price_id = await publish_price(database.engine, stripe_double, code="starter")
+    buyer = await make_buyer(database.engine, stripe_double, "acme")
+    await buy(stripe_double, buyer, price_id)
+    events = events_of(stripe_double, buyer)
+    async with (
+        projector_on(database, stripe_double) as one,
+        projector_on(database, stripe_double) as other,
+    ):
+        if has_begun:
+            foreign = of_type(events, "invoice.finalized") | {"id": "evt_before"}
+            await one.process(batch_of([foreign], first_offset=0))
+        batch = batch_of(events, first_offset=int(has_begun))
+        ends = await asyncio.gather(
+            one.process(batch), other.process(batch), return_exceptions=True
+        )
+        stored = await one.load_offsets(batch.topic, [0])
+    assert all(end is None or isinstance(end, TransientError) for end in ends), ends
+    assert stored == {0: batch.next_offset}
+    async with database.engine.connect() as connection:
+        versions = await connection.execute(
+            text("select entitlement_version from billable_entities")
+        )
+        assert versions.scalars().all() == [1]
+        statuses = await connection.execute(
+            text("select distinct status from billing_webhook_events")
+        )
+        assert set(statuses.scalars()) == {"processed", "ignored"}
