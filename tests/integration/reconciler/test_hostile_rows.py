@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.fixtures.backend import KafkaBroker
 from tests.fixtures.databases import Database as OwnDatabase
@@ -26,6 +26,7 @@ from reconciler.decisions.scopes import POLICIES, Scope, ScopePolicy
 from reconciler.handlers.expired_leases import ExpiredLeases
 from reconciler.handlers.leased_runs import LeasedRuns, RunHandle
 from reconciler.jobs import ReconcilerLoop
+from reconciler.repository.failed_events import claim_due, mark_dead_letter
 from reconciler.repository.runs import RunCounts
 
 pytestmark = pytest.mark.connected
@@ -190,3 +191,23 @@ async def test_operations_that_stay_stalled_do_not_starve_those_behind_them(
         asked += [operation.row_id for operation in await scope.find_due()]
         await runs.run(Scope.EXPIRED_LEASES, scope.work)
     assert len(asked) == len(set(asked)) == 5
+
+
+@pytest.mark.requirement("EVT-13")
+@pytest.mark.parametrize("meanwhile", ["attempt_count = 9", "status = 'processed'"])
+async def test_an_event_that_projection_has_just_tried_is_not_marked_as_given_up(
+    database: OwnDatabase, meanwhile: str
+) -> None:
+    await store_failed_events(database.engine, [(b"{}", 0)])
+    through = Database(database.engine)
+    [event] = await through.write(
+        lambda connection: claim_due(connection, limit=1, claim=timedelta(minutes=1)), name="claim"
+    )
+    async with database.engine.begin() as connection:
+        await connection.execute(text(f"update billing_webhook_events set {meanwhile}"))
+    assert not await through.write(
+        lambda connection: mark_dead_letter(connection, event), name="mark"
+    )
+    async with database.engine.connect() as connection:
+        status = await connection.execute(select(billing_webhook_events.c.status))
+        assert status.scalar_one() != "dead_letter"
