@@ -20,7 +20,9 @@ PLAN: Final = "starter"
 _TIMEOUT_SECONDS: Final = 40.0
 _PAUSE_SECONDS_MAX: Final = 1.0
 # Asked again with the same key, as the API's documentation says.
-_ASK_AGAIN_CODES: Final = frozenset({"request_in_progress", "service_unavailable"})
+_ASK_AGAIN_CODES: Final = frozenset(
+    {"request_in_progress", "service_unavailable", "command_deadline_elapsed"}
+)
 
 
 @dataclass(frozen=True, slots=True)
