@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import socket
+import time
 from typing import Any
 
 import httpx
@@ -157,3 +159,19 @@ def test_expansion_is_deep_and_says_what_it_cannot(shop: Any) -> None:
     for bad in (["id"], ["nothing"], ["subscription.a.b.c.d"], ["metadata"]):
         with pytest.raises(stripe.InvalidRequestError):
             shop.client.v1.checkout.sessions.retrieve(bought.id, {"expand": bad})
+
+
+def test_a_request_cut_off_on_its_way_is_never_executed(double: Any) -> None:
+    """As from a process that is killed while it writes: half a create must not become a create."""
+    host, port = double.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as caller:
+        caller.sendall(
+            b"POST /v1/customers HTTP/1.1\r\nhost: stripe\r\n"
+            b"authorization: Bearer " + double.api_key.encode() + b"\r\n"
+            b"content-type: application/x-www-form-urlencoded\r\ncontent-length: 40\r\n\r\n"
+        )
+        caller.sendall(b"name=half")
+    assert httpx.get(f"{double.url}/livez").status_code == 200
+    time.sleep(0.2)
+    assert double.ledger("request") == []
+    assert double.ledger("effect") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,7 +16,15 @@ from stripe_double.engine.world import World
 from stripe_double.http.checkout_page import CheckoutPage
 from stripe_double.http.control_routes import ControlRoutes
 from stripe_double.http.pipeline import Pipeline
-from stripe_double.http.requests import Answer, Receive, Scope, Send, read_request, send_answer
+from stripe_double.http.requests import (
+    Answer,
+    CallerGone,
+    Receive,
+    Scope,
+    Send,
+    read_request,
+    send_answer,
+)
 from stripe_double.settings import Settings
 
 
@@ -37,7 +46,8 @@ class App:
         if scope["type"] == "lifespan":
             await _accept_lifespan(receive, send)
         elif scope["type"] == "http" and scope["path"].startswith(("/v1/", "/v2/")):
-            await send_answer(await self._answer(scope, receive), send)
+            with suppress(CallerGone):
+                await send_answer(await self._answer(scope, receive), send)
         else:
             await self._pages(scope, receive, send)
 

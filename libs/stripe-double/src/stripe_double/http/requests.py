@@ -54,6 +54,10 @@ class ApiRequest:
         return None
 
 
+class CallerGone(Exception):  # noqa: N818 - exceptions are facts here
+    """The connection ended before the request was whole: nobody to answer, nothing to execute."""
+
+
 class Ending(Enum):
     """How the connection ends after the answer."""
 
@@ -73,10 +77,12 @@ class Answer:
 
 
 async def read_request(scope: Scope, receive: Receive) -> ApiRequest:
-    """Read an ASGI request whole. Too large: ApiError 413."""
+    """Read an ASGI request whole. Too large: ApiError 413; cut off on its way: CallerGone."""
     chunks, size, more = [], 0, True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise CallerGone
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size > MAX_BODY_BYTES:
