@@ -15,8 +15,11 @@ SET @holdfast_grants = 1 /*M!100000 , SESSION sql_mode = CONCAT(@@sql_mode, ',NO
 GRANT SELECT ON holdfast.* TO 'hf_gateway'@'%';
 GRANT INSERT, UPDATE ON holdfast.identity_users TO 'hf_gateway'@'%';
 GRANT INSERT, UPDATE ON holdfast.identity_workspaces TO 'hf_gateway'@'%';
+GRANT INSERT, UPDATE ON holdfast.identity_organizations TO 'hf_gateway'@'%';
 GRANT INSERT, UPDATE, DELETE ON holdfast.identity_memberships TO 'hf_gateway'@'%';
+GRANT INSERT, UPDATE ON holdfast.identity_roles TO 'hf_gateway'@'%';
 GRANT INSERT, UPDATE, DELETE ON holdfast.identity_role_permissions TO 'hf_gateway'@'%';
+GRANT INSERT, UPDATE ON holdfast.identity_service_tokens TO 'hf_gateway'@'%';
 GRANT INSERT, UPDATE ON holdfast.billable_entities TO 'hf_gateway'@'%';
 GRANT INSERT, UPDATE, DELETE ON holdfast.billable_entity_grants TO 'hf_gateway'@'%';
 

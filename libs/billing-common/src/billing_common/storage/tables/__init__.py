@@ -21,7 +21,10 @@ from billing_common.storage.tables.feed import billing_feed_outbox, billing_rela
 from billing_common.storage.tables.idempotency import billing_request_idempotency
 from billing_common.storage.tables.identity import (
     identity_memberships,
+    identity_organizations,
     identity_role_permissions,
+    identity_roles,
+    identity_service_tokens,
     identity_users,
     identity_workspaces,
 )
@@ -76,7 +79,10 @@ __all__ = [
     "billing_usage_events",
     "billing_webhook_events",
     "identity_memberships",
+    "identity_organizations",
     "identity_role_permissions",
+    "identity_roles",
+    "identity_service_tokens",
     "identity_users",
     "identity_workspaces",
     "metadata",

@@ -36,8 +36,11 @@ PRIVILEGES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = MappingProxyType
     {
         "identity_users": {GATEWAY: _KEEP},
         "identity_workspaces": {GATEWAY: _KEEP},
+        "identity_organizations": {GATEWAY: _KEEP},
         "identity_memberships": {GATEWAY: _FULL},
+        "identity_roles": {GATEWAY: _KEEP},
         "identity_role_permissions": {GATEWAY: _FULL},
+        "identity_service_tokens": {GATEWAY: _KEEP},
         "billable_entities": {GATEWAY: _KEEP},
         "billable_entity_grants": {GATEWAY: _FULL},
         "billing_customers": {CHECKOUT: _KEEP, PROJECTION: _MOVE, RECONCILER: _MOVE},
