@@ -29,8 +29,9 @@ def test_a_code_is_snake_case_and_fits_its_column(code: FailureCode) -> None:
 def test_a_message_is_a_sentence_and_its_status_an_error(code: FailureCode) -> None:
     failure = FAILURES[code]
     assert 400 <= failure.http_status <= 599
-    assert failure.message.endswith((".", "?"))
-    assert failure.message[0].isupper()
+    for sentence in (failure.title, failure.way_out):
+        assert sentence.endswith(".")
+        assert sentence[0].isupper()
 
 
 @each_code
@@ -69,5 +70,6 @@ def test_a_code_is_the_error_code_of_the_api(code: FailureCode) -> None:
     body = json.loads(problem_body(code, request_id="r-1", operation_key="o" * 64))
     assert body["error"]["code"] == code.value
     assert body["status"] == FAILURES[code].http_status
-    assert body["title"] == body["error"]["message"] == FAILURES[code].message
+    assert body["title"] == FAILURES[code].title
+    assert body["error"]["message"] == FAILURES[code].message
     assert body["error"]["operation_key"] == "o" * 64

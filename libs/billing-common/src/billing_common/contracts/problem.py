@@ -31,7 +31,7 @@ def problem_body(
     return canonical_json(
         {
             "type": f"urn:holdfast:error:{code.value}",
-            "title": failure.message,
+            "title": failure.title,
             "status": failure.http_status,
             "error": error,
         }
