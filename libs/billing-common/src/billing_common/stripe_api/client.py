@@ -45,6 +45,7 @@ CONNECT_TIMEOUT_SECONDS: Final = 5.0
 PAGE_SIZE: Final = 100
 # A customer with more sessions than this in one day's window is not a case we resolve by listing.
 PAGES_MAX: Final = 10
+_SHOULD_RETRY: Final = {"true": True, "false": False}
 
 # Otherwise the SDK writes an id file into the home directory and reports the platform.
 stripe.enable_telemetry = False
@@ -220,12 +221,17 @@ def _headers(response: Any) -> dict[str, str]:
 def _failure_of(error: stripe.StripeError) -> ProviderFailure:
     details = error.error
     headers = {str(name).lower(): value for name, value in (error.headers or {}).items()}
+    status = error.http_status
+    is_unreadable = status is not None and 200 <= status < 300
     return ProviderFailure(
-        http_status=error.http_status,
-        error_type=getattr(details, "type", None),
-        error_code=getattr(details, "code", None) or error.code,
+        http_status=status,
+        error_type="holdfast" if is_unreadable else getattr(details, "type", None),
+        error_code=(
+            "answer_unreadable" if is_unreadable else getattr(details, "code", None) or error.code
+        ),
         is_replayed=headers.get("idempotent-replayed") == "true",
         request_id=error.request_id,
+        should_retry=_SHOULD_RETRY.get(headers.get("stripe-should-retry", "")),
     )
 
 
