@@ -67,7 +67,7 @@ def world(shop: Any) -> Any:
     )
     shop.client.v1.subscriptions.update(bought.subscription, {"cancel_at_period_end": True})
     shop.client.v1.webhook_endpoints.create(
-        {"url": "http://127.0.0.1:9/", "enabled_events": ["none.such"]}
+        {"url": "http://127.0.0.1:9/", "enabled_events": ["account.updated"]}
     )
     return shop
 

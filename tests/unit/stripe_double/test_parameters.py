@@ -7,7 +7,8 @@ import pytest
 from stripe_double.engine.errors import ApiError
 from stripe_double.resources.catalog import OPERATIONS, find_route
 from stripe_double.resources.operations import Operation
-from stripe_double.wire.parameters import ALWAYS_MODELLED, Model, _tables, check, known_paths
+from stripe_double.wire.parameters import ALWAYS_MODELLED, Model, check
+from stripe_double.wire.tables import known_paths, table_of
 
 UNDOCUMENTED = {"/v1/payment_pages/{id}", "/v1/payment_pages/{id}/confirm"}
 
@@ -29,7 +30,7 @@ def leaves(schema: object, path: str = "") -> set[str]:
 @pytest.mark.parametrize("row", OPERATIONS, ids=lambda row: row.name)
 def test_what_is_modelled_exists_at_stripe(row: Operation) -> None:
     assert row.path in UNDOCUMENTED or (row.method, row.path) in known_paths()
-    assert row.model.paths <= leaves(_tables()[row.route]) | {"metadata"}
+    assert row.model.paths <= leaves(table_of(row.route)) | {"metadata"}
     assert (row.model.only or {}).keys() <= row.model.paths | ALWAYS_MODELLED
 
 

@@ -25,6 +25,9 @@ _BY_FIELD = {
     "charge": "charge",
     "payment_method": "payment_method",
     "default_payment_method": "payment_method",
+    "configuration": "billing_portal.configuration",
+    "payment_link": "payment_link",
+    "feature": "entitlements.feature",
 }
 
 Includable = Callable[[Transaction, Record], JsonObject]

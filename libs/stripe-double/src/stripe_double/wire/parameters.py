@@ -1,19 +1,16 @@
 """Request parameters checked against Stripe's own table, then against what this double models.
 
-`parameters.json` is derived from Stripe's OpenAPI specification (MIT, (c) Stripe; see NOTICE) with
-the changes of 2026-10-28.endive. Three outcomes for a parameter: Stripe does not know it (400
-`parameter_unknown`); Stripe knows it and the double does not model it, or not this value (501); or
-it is typed and handed on.
+The tables (`wire/tables.py`) are those of 2026-10-28.endive. Three outcomes for a parameter: Stripe
+does not know it (400 `parameter_unknown`); Stripe knows it and the double does not model it, or not
+this value (501); or it is typed and handed on.
 """
 
 from __future__ import annotations
 
-import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from stripe_double.engine.errors import (
@@ -24,14 +21,16 @@ from stripe_double.engine.errors import (
     parameter_unknown,
 )
 from stripe_double.engine.records import JsonObject
-
-Schema = Mapping[str, Any]
+from stripe_double.wire.tables import Schema, table_of
+from stripe_double.wire.tables import known_paths as known_paths
 
 ALWAYS_MODELLED = frozenset(
     {"expand[]", "limit", "starting_after", "ending_before", "created"}
     | {f"created.{bound}" for bound in ("gt", "gte", "lt", "lte")}
 )
 _INTEGER = re.compile(r"^-?[0-9]{1,18}$")
+_DECIMAL = re.compile(r"^-?[0-9]{1,18}(\.[0-9]{1,12})?$")
+_PATTERNS = {"integer": _INTEGER, "number": _DECIMAL, "boolean": re.compile(r"^(true|false)$")}
 _METADATA = re.compile(r"(^|\.)metadata$")
 
 
@@ -46,36 +45,17 @@ class Model:
     only: Mapping[str, frozenset[Any]] | None = None
 
 
-@cache
-def _tables() -> Mapping[str, Schema]:
-    text = files("stripe_double.wire").joinpath("parameters.json").read_text("utf-8")
-    tables: Mapping[str, Schema] = json.loads(text)
-    return tables
-
-
-@cache
-def known_paths() -> frozenset[tuple[str, str]]:
-    """(method, path) of every v1 operation of the official SDK, ids written `{id}`."""
-    text = files("stripe_double.wire").joinpath("known_paths.txt").read_text("utf-8")
-    known = set()
-    for line in text.splitlines():
-        methods, path = line.split(" ")
-        known |= {(method, path) for method in methods.split(",")}
-    return frozenset(known)
-
-
-def has_table(operation: str) -> bool:
-    """Whether `METHOD /v1/path/{id}` has a parameter table."""
-    return operation in _tables()
-
-
 def check(operation: str, raw: JsonObject, model: Model) -> JsonObject:
-    """Typed parameters of `METHOD /v1/path/{id}`, or ApiError 400 / 501."""
-    return _Check(model).object(_tables()[operation], raw, "", "")
+    """Typed parameters of `METHOD /v1/path/{id}`, or ApiError 400 / 501.
+
+    The values of `/v2/` come typed already, as JSON; those of `/v1/` are strings.
+    """
+    return _Check(model, is_json="/v2/" in operation).object(table_of(operation), raw, "", "")
 
 
 class _Check:
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, *, is_json: bool) -> None:
+        self._is_json = is_json
         self._paths = model.paths | ALWAYS_MODELLED
         self._only = model.only or {}
 
@@ -124,15 +104,26 @@ class _Check:
     def _any_of(self, options: list[Schema], raw: Any, name: str, path: str) -> Any:
         if raw == "" and any(option.get("enum") == [""] for option in options):
             return ""
-        fitting = [option for option in options if _suits(option, raw)]
+        fitting = [option for option in options if self._suits(option, raw)]
         if isinstance(raw, dict):
             fitting.sort(key=lambda option: len(raw.keys() - option.get("properties", {}).keys()))
         if fitting:
             return self.value(fitting[0], raw, name, path)
         raise parameter_invalid(name, f"Invalid value for {name}")
 
+    def _as_text(self, raw: Any) -> Any:
+        """A JSON scalar of `/v2/` as a form would have written it."""
+        if not self._is_json or isinstance(raw, str):
+            return raw
+        if isinstance(raw, bool):
+            return "true" if raw else "false"
+        return str(raw) if isinstance(raw, int | float) else raw
+
+    def _suits(self, schema: Schema, raw: Any) -> bool:
+        return _suits(schema, self._as_text(raw))
+
     def _leaf(self, schema: Schema, raw: Any, name: str, path: str) -> Any:
-        typed = _scalar(schema, raw, name)
+        typed = _scalar(schema, self._as_text(raw), name)
         if path not in self._paths:
             raise not_modelled(f"the parameter {name}", param=name)
         allowed = self._only.get(path)
@@ -167,8 +158,9 @@ def _suits(schema: Schema, raw: Any) -> bool:
         return schema.get("type") == "array" or "additionalProperties" in schema
     if _is_object(schema) or schema.get("type") == "array":
         return False
-    if schema.get("type") == "integer":
-        return bool(_INTEGER.match(raw))
+    pattern = _PATTERNS.get(schema.get("type", ""))
+    if pattern is not None:
+        return pattern.match(raw) is not None
     return "enum" not in schema or raw in schema["enum"]
 
 
@@ -180,11 +172,21 @@ def _scalar(schema: Schema, raw: Any, name: str) -> Any:
         if not _INTEGER.match(raw):
             raise parameter_invalid(name, f"Invalid integer: {raw}", "parameter_invalid_integer")
         return int(raw)
+    if kind == "number" or schema.get("format") == "decimal":
+        number = _number(raw, name)
+        return number if kind == "number" else raw
     if kind == "boolean":
         if raw not in {"true", "false"}:
             raise parameter_invalid(name, f"Invalid boolean: {raw}")
         return raw == "true"
     return _string(schema, raw, name)
+
+
+def _number(raw: str, name: str) -> float:
+    """A finite decimal number; `1e3`, `NaN` and blanks are not one."""
+    if not _DECIMAL.match(raw) or not math.isfinite(float(raw)):
+        raise parameter_invalid(name, f"Invalid decimal: {raw}")
+    return float(raw)
 
 
 def _string(schema: Schema, raw: str, name: str) -> str:
