@@ -14,6 +14,7 @@ from stripe_double.resources import invoices, renewals
 from stripe_double.resources.checkout_completion import Buyer, pay_session
 from stripe_double.resources.checkout_sessions import expire_session
 from stripe_double.resources.payment_methods import CARDS, card_of, set_bank_behaviour
+from stripe_double.resources.portal_configurations import switch_default
 from stripe_double.resources.prices import new_price
 from stripe_double.resources.products import new_product
 from stripe_double.resources.subscriptions import end_subscription
@@ -100,6 +101,11 @@ class ControlPlane:
         with self._world.transaction() as tx:
             tx.get("payment_method", payment_method_id)
             set_bank_behaviour(tx, payment_method_id, decline_code)
+
+    def save_portal_default(self, *, saved: bool) -> None:
+        """Whether somebody saved the portal's default configuration in the dashboard."""
+        with self._world.transaction() as tx:
+            switch_default(tx, saved=saved)
 
     # -- time and faults ---------------------------------------------------------------------
 

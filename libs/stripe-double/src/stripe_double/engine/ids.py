@@ -30,6 +30,17 @@ SHAPES = {
     "client_secret": ("secret_", 24),
     "fingerprint": ("", 16),
     "invoice_prefix": ("", 8),
+    "billing.meter": ("mtr_test_6", 23),
+    "billing.meter_event": ("mev_", 32),
+    "billing.meter_event_summary": ("mtrusg_test_6", 23),
+    "billing_portal.configuration": ("bpc_1", 23),
+    "billing_portal.session": ("bps_1", 23),
+    "entitlements.active_entitlement": ("ent_test_6", 23),
+    "entitlements.feature": ("feat_test_6", 23),
+    "payment_link": ("plink_1", 23),
+    "payment_link_token": ("test_", 22),
+    "portal_token": ("test_", 48),
+    "product_feature": ("prodft_test_6", 23),
 }
 
 

@@ -15,6 +15,7 @@ from stripe_double.engine.errors import ApiError
 from stripe_double.engine.world import World
 from stripe_double.http.checkout_page import CheckoutPage
 from stripe_double.http.control_routes import ControlRoutes
+from stripe_double.http.payment_link_page import PaymentLinkPage
 from stripe_double.http.pipeline import Pipeline
 from stripe_double.http.requests import (
     Answer,
@@ -36,6 +37,7 @@ class App:
         routes: list[Route | Mount] = [
             Route("/livez", _live),
             *CheckoutPage(world, control).routes(),
+            *PaymentLinkPage(world).routes(),
         ]
         if settings.control:
             routes.append(Mount("/_double", ControlRoutes(world, control).asgi_app()))

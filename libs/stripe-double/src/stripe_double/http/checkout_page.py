@@ -77,12 +77,25 @@ class CheckoutPage:
             if current["status"] != "open":
                 return self._closed(current)
             return self._page(current, status=error.status, message=error.message, email=email)
-        return RedirectResponse(_fill(paid["success_url"], paid), status_code=303)
+        return RedirectResponse(self._after(paid), status_code=303)
+
+    def _after(self, paid: Record) -> str:
+        """Where a buyer goes who has paid: the success address, or this page, which confirms."""
+        if paid["success_url"]:
+            return _fill(paid["success_url"], paid)
+        return f"{self._world.options.page_base_url}/c/pay/{paid['id']}"
 
     def _closed(self, session: Record) -> Response:
+        if session["status"] == "complete" and session["success_url"] is None:
+            return _notice(self._confirmation(session), status=200)
         if session["status"] == "complete":
             return _notice("This checkout is complete.", status=409, link=session["success_url"])
         return _notice("This checkout has expired.", status=410, link=session["cancel_url"])
+
+    def _confirmation(self, session: Record) -> str:
+        link = self._world.store.find("payment_link", session["payment_link"] or "") or {}
+        hosted = (link.get("after_completion") or {}).get("hosted_confirmation") or {}
+        return hosted.get("custom_message") or "Thanks for your payment."
 
     def _page(
         self, session: Record, *, status: int, message: str = "", email: str = ""

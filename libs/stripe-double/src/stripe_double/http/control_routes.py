@@ -47,6 +47,7 @@ class ControlRoutes:
             "/subscriptions/{id}/cancel": control.end_subscription,
             "/invoices/{id}/pay": control.collect,
             "/payment_methods/{id}/bank": control.change_bank,
+            "/portal/default": control.save_portal_default,
             "/clock/advance": self._advance,
             "/faults": self._add_fault,
             "/webhooks/faults": control.set_webhook_faults,

@@ -8,14 +8,18 @@ from stripe_double.engine.deadlines import Deadline
 from stripe_double.engine.errors import ApiError, invalid_request, not_modelled
 from stripe_double.resources import (
     charges,
+    checkout_creation,
     checkout_sessions,
     customers,
     events,
     invoice_payments,
     invoices,
     payment_intents,
+    payment_links,
     payment_methods,
     payment_pages,
+    portal_configurations,
+    portal_sessions,
     prices,
     products,
     renewals,
@@ -29,7 +33,11 @@ OPERATIONS: tuple[Operation, ...] = (
     *customers.OPERATIONS,
     *products.OPERATIONS,
     *prices.OPERATIONS,
+    *checkout_creation.OPERATIONS,
     *checkout_sessions.OPERATIONS,
+    *portal_configurations.OPERATIONS,
+    *portal_sessions.OPERATIONS,
+    *payment_links.OPERATIONS,
     *payment_pages.OPERATIONS,
     *subscriptions.OPERATIONS,
     *invoices.OPERATIONS,
@@ -45,6 +53,7 @@ DEADLINES: dict[str, Deadline] = {**checkout_sessions.DEADLINES, **renewals.DEAD
 
 INCLUDABLES = {
     ("checkout.session", "line_items"): checkout_sessions.included_line_items,
+    ("payment_link", "line_items"): payment_links.included_line_items,
     ("invoice", "payments"): invoice_payments.included,
 }
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from stripe_double.engine.errors import ApiError, card_declined, invalid_request
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
-from stripe_double.resources import invoices, payment_intents
+from stripe_double.resources import invoices, payment_intents, payment_links
 from stripe_double.resources.checkout_sessions import LIFECYCLE, PLAN
 from stripe_double.resources.customers import new_customer
 from stripe_double.resources.payment_methods import Card, decline_code_of, new_payment_method
@@ -62,6 +62,7 @@ def pay_session(tx: Transaction, session: Record, buyer: Buyer) -> JsonObject | 
         }
     )
     tx.emit("checkout.session.completed", after)
+    payment_links.note_completion(tx, after)
     return after
 
 

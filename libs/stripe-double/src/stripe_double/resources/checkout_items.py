@@ -16,8 +16,8 @@ from stripe_double.resources.prices import new_price
 MAX_ITEMS = 20
 
 
-def new_items(tx: Transaction, mode: str, params: JsonObject) -> list[Record]:
-    """The line items of a new session, or ApiError 400."""
+def new_items(tx: Transaction, params: JsonObject) -> list[Record]:
+    """The line items of a new session or payment link, or ApiError 400."""
     given = params.get("line_items")
     if not given:
         raise parameter_missing("line_items")
@@ -28,6 +28,11 @@ def new_items(tx: Transaction, mode: str, params: JsonObject) -> list[Record]:
         raise invalid_request(
             "All line items must have the same currency.", param="line_items[1][price]"
         )
+    return items
+
+
+def check_mode(mode: str, items: list[Record]) -> None:
+    """Whether a session in `mode` may sell these; else ApiError 400."""
     recurring = [item["price"]["recurring"] is not None for item in items]
     if mode == "payment" and any(recurring):
         raise invalid_request(
@@ -43,7 +48,6 @@ def new_items(tx: Transaction, mode: str, params: JsonObject) -> list[Record]:
         )
     if mode == "subscription" and not all(recurring):
         raise not_modelled("one-time prices in subscription mode", param="line_items")
-    return items
 
 
 def _new_item(tx: Transaction, given: Record, name: str) -> Record:
