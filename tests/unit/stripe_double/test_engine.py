@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from stripe_double.engine.clock import Clock
 from stripe_double.engine.deadlines import Deadline, Deadlines
 from stripe_double.engine.errors import ApiError
-from stripe_double.engine.faults import Fault, FaultKind, FaultScript
+from stripe_double.engine.fault_script import FaultScript
+from stripe_double.engine.faults import Fault, FaultKind
 from stripe_double.engine.ids import SHAPES, Ids
 from stripe_double.engine.ledger import Ledger
 from stripe_double.engine.lifecycle import Lifecycle
@@ -142,10 +144,10 @@ def test_ended_things_stay_ended() -> None:
 
 
 def test_faults_are_used_up_in_order() -> None:
-    script = FaultScript()
+    script = FaultScript(Fault, lambda: 0.0)
     script.add(Fault(FaultKind.DELAY, operation="a", skip=1))
     script.add(Fault(FaultKind.CONFLICT, times=2))
-    taken = [script.take(frozenset({"a"}), {}) for _ in range(4)]
+    taken = [script.take(lambda f: f.suits(frozenset({"a"}), {})) for _ in range(4)]
     assert [fault.kind if fault else None for fault in taken] == [
         FaultKind.CONFLICT,
         FaultKind.DELAY,
@@ -153,6 +155,42 @@ def test_faults_are_used_up_in_order() -> None:
         None,
     ]
     assert script.pending() == []
+
+
+def test_a_mix_picks_as_often_as_it_says_and_the_seed_decides_which() -> None:
+    def picked(seed: str) -> list[str | None]:
+        ids = Ids(seed)
+        script = FaultScript(Fault, lambda: ids.draw("fault"))
+        script.set_mix({"rate_limit": 0.1, "drop_after": 0.3}, operation="a", delay_ms=7)
+        faults = [script.take(lambda f: f.suits(frozenset({"a"}), {})) for _ in range(2000)]
+        assert {fault.delay_ms for fault in faults if fault} == {7}
+        return [fault.kind if fault else None for fault in faults]
+
+    first = picked("a")
+    assert first == picked("a") != picked("b")
+    assert abs(first.count("rate_limit") - 200) < 50
+    assert abs(first.count("drop_after") - 600) < 80
+
+
+def test_a_mix_that_cannot_be_is_refused() -> None:
+    script = FaultScript(Fault, lambda: 0.0)
+    for chances in ({"rate_limit": 0.6, "delay": 0.5}, {"rate_limit": -0.1}, {"gremlin": 0.1}):
+        with pytest.raises(ValueError, match=r"chances|gremlin"):
+            script.set_mix(chances)
+
+
+def test_a_script_goes_on_where_it_stopped() -> None:
+    script = FaultScript(Fault, lambda: 0.05)
+    script.add(Fault(FaultKind.CONFLICT, times=3, match={"name": "A"}))
+    script.set_mix({"rate_limit": 0.1})
+    script.take(lambda f: f.suits(frozenset(), {"name": "A"}))
+    resumed = FaultScript(Fault, lambda: 0.05)
+    resumed.load(json.loads(json.dumps(script.stored())))
+    (left,) = resumed.pending()
+    assert (left.kind, left.times, left.match) == (FaultKind.CONFLICT, 2, {"name": "A"})
+    by_chance = resumed.take(lambda f: f.suits(frozenset(), {}))
+    assert by_chance is not None
+    assert by_chance.kind is FaultKind.RATE_LIMIT
 
 
 def test_previous_attributes_are_what_differed() -> None:

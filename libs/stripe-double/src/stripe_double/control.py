@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Any
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
 
-from stripe_double.engine.delivery import COLLECTION, SECRETS, WebhookFaults
+from stripe_double.engine.delivery import COLLECTION, SECRETS
 from stripe_double.engine.errors import ApiError, invalid_request
 from stripe_double.engine.faults import Fault, FaultKind
 from stripe_double.engine.records import JsonObject, Record
+from stripe_double.engine.webhook_faults import SWITCHES, WebhookFault, WebhookFaultKind
 from stripe_double.engine.world import World
 from stripe_double.resources import invoices, renewals
 from stripe_double.resources.checkout_completion import Buyer, pay_session
@@ -23,7 +25,8 @@ from stripe_double.settings import Settings
 
 GOOD_CARD = "4242424242424242"
 DECLINED_CARD = "4000000000000002"
-_WEBHOOK_FAULTS = frozenset(field.name for field in fields(WebhookFaults))
+
+Made = TypeVar("Made")
 
 
 class ControlPlane:
@@ -118,36 +121,59 @@ class ControlPlane:
 
     def add_fault(self, kind: str, **details: Any) -> Fault:
         """Script one API fault (see `engine.faults`)."""
-        try:
-            fault = Fault(FaultKind(kind), **details)
-        except (ValueError, TypeError) as error:
-            raise invalid_request(
-                f"Not a fault: {error}. Kinds: {', '.join(FaultKind)}.", param="kind"
-            ) from error
+        fault = _made(FaultKind, lambda: Fault(FaultKind(kind), **details))
         self._world.faults.add(fault)
+        self._note("fault_added", fault=fault.kind, operation=fault.operation)
         return fault
 
+    def add_webhook_fault(self, kind: str, **details: Any) -> WebhookFault:
+        """Script one fault of coming deliveries (see `engine.webhook_faults`)."""
+        fault = _made(WebhookFaultKind, lambda: WebhookFault(WebhookFaultKind(kind), **details))
+        self._world.webhook_faults.add(fault)
+        self._note("webhook_fault_added", fault=fault.kind, event_type=fault.event_type)
+        return fault
+
+    def mix_faults(self, chances: Mapping[str, float], **details: Any) -> None:
+        """API faults by chance, drawn from the seed: `{kind: probability per request}`.
+
+        `details` are fields of the faults. No chances: no faults by chance any more.
+        """
+        _made(FaultKind, lambda: self._world.faults.set_mix(chances, **details))
+        self._note("faults_mixed", chances=dict(chances))
+
+    def mix_webhook_faults(self, chances: Mapping[str, float], **details: Any) -> None:
+        """Webhook faults by chance, drawn from the seed: `{kind: probability per delivery}`."""
+        _made(WebhookFaultKind, lambda: self._world.webhook_faults.set_mix(chances, **details))
+        self._note("webhook_faults_mixed", chances=dict(chances))
+
     def clear_faults(self) -> None:
-        """No API faults any more."""
+        """No API faults any more, scripted or by chance."""
         self._world.faults.clear()
+        self._note("faults_cleared")
+
+    def clear_webhook_faults(self) -> None:
+        """No scripted or random webhook faults any more; switches stay as they are."""
+        self._world.webhook_faults.clear()
+        self._note("webhook_faults_cleared")
 
     def set_webhook_faults(self, **values: Any) -> JsonObject:
-        """Change webhook faults (see `engine.delivery.WebhookFaults`); all of them as they are."""
-        unknown = values.keys() - _WEBHOOK_FAULTS
+        """Change switches for all webhooks (see `WebhookSwitches`); all of them as they are."""
+        switches = self._world.courier.switches
+        unknown = values.keys() - set(SWITCHES)
         if unknown:
             raise invalid_request(f"Unknown webhook faults: {', '.join(sorted(unknown))}.")
-        faults = self._world.courier.faults
         for name, value in values.items():
-            if not isinstance(value, type(getattr(faults, name))):
+            if not isinstance(value, type(getattr(switches, name))):
                 raise invalid_request(f"Wrong type for {name}.", param=name)
-            setattr(faults, name, value)
-        self._world.courier.wake()
-        return {name: getattr(faults, name) for name in sorted(_WEBHOOK_FAULTS)}
+        if values:
+            switches.set(**values)
+            self._note("webhook_switches_set", **{name: values[name] for name in sorted(values)})
+            self._world.courier.wake()
+        return switches.stored()
 
     def release_webhooks(self) -> None:
         """End a hold: everything that waited is sent."""
-        self._world.courier.faults.hold = False
-        self._world.courier.wake()
+        self.set_webhook_faults(hold=False)
 
     def redeliver(self, event_id: str) -> int:
         """Send an event again to every endpoint that was to have it; how many."""
@@ -229,6 +255,20 @@ class ControlPlane:
             else:
                 tx.keep(SECRETS, {"id": found["id"], "secrets": secrets})
 
+    def _note(self, action: str, **facts: Any) -> None:
+        """The ledger knows of it, and what changed is stored."""
+        with self._world.transaction() as tx:
+            tx.ledger.append("control", tx.now, action=action, **facts)
+
     def _find_event(self, event_id: str) -> Record:
         with self._world.transaction() as tx:
             return tx.get("event", event_id)
+
+
+def _made(kinds: type[StrEnum], make: Callable[[], Made]) -> Made:
+    try:
+        return make()
+    except (ValueError, TypeError) as error:
+        raise invalid_request(
+            f"Not a fault: {error}. Kinds: {', '.join(kinds)}.", param="kind"
+        ) from error

@@ -49,6 +49,7 @@ class StripeDouble:
                 concurrency=settings.webhook_concurrency,
             ),
             deadlines=DEADLINES,
+            render=lambda event, _endpoint: dict(event),
         )
         self.control = ControlPlane(self.world, settings)
         self.control.ensure_configured_endpoint()

@@ -1,61 +1,43 @@
 """The courier: sends events to webhook endpoints after commit, retries, and keeps account.
 
-A delivery is one event for one endpoint: pending -> succeeded | failed (retries used up). Its
-first attempt is due at once, each retry after the next step of the schedule, in seconds of the
-double's clock. Every attempt is signed anew with the real time, because the receiver compares the
-signature's age with its own clock.
+A delivery is one event for one endpoint: pending -> succeeded | failed (retries used up) | lost (by
+a fault). Its first attempt is due at once, each retry after the next step of the schedule, in
+seconds of the double's clock.
 """
 
 from __future__ import annotations
 
 import asyncio
 import heapq
-import json
-import random
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import httpx
 
+from stripe_double.engine.attempts import Parcel, Render, attempt
 from stripe_double.engine.clock import Clock
 from stripe_double.engine.records import JsonObject, Record
-from stripe_double.engine.signing import sign
+from stripe_double.engine.reordering import HeldBack
 from stripe_double.engine.store import Store
+from stripe_double.engine.webhook_faults import WebhookFaultKind, WebhookSwitches
 
 COLLECTION = "delivery"
 SECRETS = "endpoint_secret"
-
-
-@dataclass
-class WebhookFaults:
-    """What goes wrong with webhooks. Counters count attempts still to be spoiled."""
-
-    hold: bool = False
-    shuffle: bool = False
-    duplicate: int = 0
-    drop_next: int = 0
-    bad_signature_next: int = 0
-    stale_timestamp_next: int = 0
-    overrides: JsonObject = field(default_factory=dict)
-
-    def spend(self, counter: str) -> bool:
-        """Use one of a counter, if any is left."""
-        left: int = getattr(self, counter)
-        if left <= 0:
-            return False
-        setattr(self, counter, left - 1)
-        return True
+ENDPOINTS = ("webhook_endpoint", "v2.core.event_destination")
 
 
 @dataclass(frozen=True, slots=True)
 class CourierSettings:
-    """`retry_seconds`: wait before each retry; a delivery has one attempt more than its length."""
+    """`retry_seconds`: wait before each retry; a delivery has one attempt more than its length.
+
+    `transport` replaces the network, for tests without sockets.
+    """
 
     retry_seconds: tuple[float, ...]
     timeout_seconds: float
     concurrency: int
+    transport: httpx.AsyncBaseTransport | None = None
 
 
 class Bookkeeper(Protocol):
@@ -65,7 +47,7 @@ class Bookkeeper(Protocol):
 
 
 class Courier:
-    """Sends what is due. Lives in one event loop, from `run` until it is cancelled."""
+    """Sends what is due: by itself from `run` until it is cancelled, or when `send_due` asks."""
 
     def __init__(
         self,
@@ -74,24 +56,39 @@ class Courier:
         clock: Clock,
         settings: CourierSettings,
         record_attempt: Bookkeeper,
-        seed: str,
+        render: Render,
+        draw: Callable[[], float],
     ) -> None:
-        self.faults = WebhookFaults()
+        self.switches = WebhookSwitches()
         self._store = store
         self._clock = clock
         self._settings = settings
         self._record_attempt = record_attempt
-        self._random = random.Random(seed)  # noqa: S311  (reproducible disorder, not a secret)
-        self._queue: list[tuple[float, int, str]] = []
+        self._render = render
+        self._draw = draw
+        self._queue: list[tuple[float, int, str, bool]] = []
+        self._held_back = HeldBack()
+        self._waiters: dict[str, asyncio.Event] = {}
         self._count = 0
         self._in_flight = 0
         self._generation = 0
+        self._running = False
         self._wake = asyncio.Event()
 
-    def enqueue(self, delivery_id: str, due_at: float) -> None:
+    def accept(self, delivery: Record) -> None:
+        """Plan the next attempt of a pending delivery, new or loaded."""
+        fault = delivery.get("fault") or {}
+        if fault.get("kind") == WebhookFaultKind.REORDER and delivery["attempts"] == 0:
+            self._held_back.add(delivery["id"], delivery["endpoint"], fault["places"])
+            last_date = delivery["due_at"] + fault["delay_seconds"]
+            self.enqueue(delivery["id"], last_date, was_held_back=True)
+        else:
+            self.enqueue(delivery["id"], delivery["due_at"])
+
+    def enqueue(self, delivery_id: str, due_at: float, *, was_held_back: bool = False) -> None:
         """Plan an attempt. Call from the courier's own event loop, or before it runs."""
         self._count += 1
-        heapq.heappush(self._queue, (due_at, self._count, delivery_id))
+        heapq.heappush(self._queue, (due_at, self._count, delivery_id, was_held_back))
         self._wake.set()
 
     def wake(self) -> None:
@@ -101,8 +98,11 @@ class Courier:
     def forget(self) -> None:
         """Drop the queue and every webhook fault; what is under way belongs to nobody."""
         self._queue.clear()
+        self._held_back.clear()
         self._generation += 1
-        self.faults = WebhookFaults()
+        self.switches = WebhookSwitches()
+        for waiter in self._waiters.values():
+            waiter.set()
 
     @property
     def idle(self) -> bool:
@@ -111,27 +111,72 @@ class Courier:
 
     async def run(self) -> None:
         """Send until cancelled."""
+        slots = asyncio.Semaphore(self._settings.concurrency)
+        self._running = True
+        try:
+            async with self._client() as client, asyncio.TaskGroup() as group:
+                while True:
+                    self._wake.clear()
+                    for delivery_id in self._take_due():
+                        await slots.acquire()
+                        self._in_flight += 1
+                        group.create_task(self._send(client, delivery_id, slots.release))
+                    await self._sleep()
+        finally:
+            self._running = False
+
+    async def send_due(self) -> int:
+        """Without `run`: send all that is due, one after the other. How many attempts."""
+        count = 0
+        async with self._client() as client:
+            while taken := self._take_due():
+                for delivery_id in taken:
+                    count += 1
+                    self._in_flight += 1
+                    await self._send(client, delivery_id, lambda: None)
+        return count
+
+    async def first_attempts(self, delivery_ids: Iterable[str]) -> None:
+        """Return when each delivery was attempted, or is held up for longer than an attempt."""
+        if not self._running:
+            await self.send_due()
+            return
+        for delivery_id in delivery_ids:
+            delivery = self._store.find(COLLECTION, delivery_id)
+            if delivery is None or delivery["attempts"] or delivery["state"] != "pending":
+                continue
+            waiter = self._waiters.setdefault(delivery_id, asyncio.Event())
+            try:
+                async with asyncio.timeout(self._settings.timeout_seconds + 1):
+                    await waiter.wait()
+            except TimeoutError:
+                continue
+            finally:
+                self._waiters.pop(delivery_id, None)
+
+    def signing_secrets(self, endpoint_id: str) -> list[str]:
+        """The secrets that sign for this endpoint now: two while a rotation lasts."""
+        kept = self._store.find(SECRETS, endpoint_id)
+        if kept is None:
+            return []
+        ends_at = kept.get("rotation_ends_at")
+        if ends_at is not None and self._clock.now >= ends_at:
+            return list(kept["secrets"][:1])
+        return list(kept["secrets"])
+
+    def _client(self) -> httpx.AsyncClient:
         limits = httpx.Limits(
             max_connections=self._settings.concurrency,
             max_keepalive_connections=self._settings.concurrency,
         )
-        slots = asyncio.Semaphore(self._settings.concurrency)
         timeout = httpx.Timeout(self._settings.timeout_seconds)
-        async with (
-            httpx.AsyncClient(limits=limits, timeout=timeout, trust_env=False) as client,
-            asyncio.TaskGroup() as group,
-        ):
-            while True:
-                self._wake.clear()
-                for delivery_id in self._take_due():
-                    await slots.acquire()
-                    self._in_flight += 1
-                    group.create_task(self._send(client, delivery_id, slots.release))
-                await self._sleep()
+        return httpx.AsyncClient(
+            limits=limits, timeout=timeout, trust_env=False, transport=self._settings.transport
+        )
 
     def _due_now(self) -> bool:
         return (
-            not self.faults.hold
+            not self.switches.hold
             and bool(self._queue)
             and self._queue[0][0] <= self._clock.now_exact
         )
@@ -139,14 +184,16 @@ class Courier:
     def _take_due(self) -> list[str]:
         taken = []
         while self._due_now():
-            taken.append(heapq.heappop(self._queue)[2])
-        if self.faults.shuffle:
-            self._random.shuffle(taken)
+            _, _, delivery_id, was_held_back = heapq.heappop(self._queue)
+            if not was_held_back or self._held_back.remove(delivery_id):
+                taken.append(delivery_id)
+        if self.switches.shuffle:
+            taken.sort(key=lambda _: self._draw())
         return taken
 
     async def _sleep(self) -> None:
         wait_seconds = None
-        if self._queue and not self.faults.hold and self._clock.ticking:
+        if self._queue and not self.switches.hold and self._clock.ticking:
             wait_seconds = max(0.0, self._queue[0][0] - self._clock.now_exact)
         try:
             async with asyncio.timeout(wait_seconds):
@@ -162,64 +209,36 @@ class Courier:
             delivery = self._store.find(COLLECTION, delivery_id)
             if delivery is None:
                 return
-            event = self._store.find("event", delivery["event"])
-            endpoint = self._store.find("webhook_endpoint", delivery["endpoint"])
-            if event is None or endpoint is None or endpoint.get("deleted"):
+            parcel = self._parcel(delivery)
+            if parcel is None:
                 return
-            attempt = await self._attempt(client, event, endpoint)
-            self._settle(delivery_id, attempt, generation)
-            for _ in range(self.faults.duplicate if attempt["outcome"] == "succeeded" else 0):
-                copy = await self._attempt(client, event, endpoint)
-                self._settle(delivery_id, {**copy, "duplicate": True}, generation)
+            outcome = await attempt(client, parcel, self.switches, self._render)
+            self._settle(delivery_id, outcome, generation)
+            if outcome["outcome"] == "succeeded":
+                for _ in range(self.switches.duplicate + parcel.fault.get("copies", 0)):
+                    copy = await attempt(client, parcel, self.switches, self._render)
+                    self._settle(delivery_id, {**copy, "duplicate": True}, generation)
         finally:
             self._in_flight -= 1
             done()
+            if (waiter := self._waiters.get(delivery_id)) is not None:
+                waiter.set()
 
-    async def _attempt(
-        self, client: httpx.AsyncClient, event: Record, endpoint: Record
-    ) -> JsonObject:
-        if self.faults.spend("drop_next"):
-            return {"outcome": "failed", "http_status": None, "error": "dropped by a fault"}
-        body = json.dumps({**event, **self.faults.overrides}, indent=2).encode()
-        timestamp = time.time_ns() // 1_000_000_000
-        if self.faults.spend("stale_timestamp_next"):
-            timestamp -= 3600
-        secrets = self.signing_secrets(endpoint["id"])
-        if self.faults.spend("bad_signature_next"):
-            secrets = ["whsec_not_the_secret_of_this_endpoint"]
-        headers = {
-            "content-type": "application/json; charset=utf-8",
-            "user-agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
-            "stripe-signature": sign(body, secrets, timestamp),
-        }
-        try:
-            answer = await client.post(endpoint["url"], content=body, headers=headers)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            kind = "timeout" if isinstance(error, httpx.TimeoutException) else "connection"
-            return {
-                "outcome": "failed",
-                "http_status": None,
-                "error": f"{kind}: {type(error).__name__}",
-            }
-        succeeded = 200 <= answer.status_code < 300
-        return {
-            "outcome": "succeeded" if succeeded else "failed",
-            "http_status": answer.status_code,
-            "error": None if succeeded else "not a 2xx answer",
-        }
+    def _parcel(self, delivery: Record) -> Parcel | None:
+        event = self._store.find("event", delivery["event"])
+        endpoint = find_endpoint(self._store, delivery["endpoint"])
+        if event is None or endpoint is None or endpoint.get("deleted"):
+            return None
+        fault = {} if delivery["attempts"] else delivery.get("fault") or {}
+        return Parcel(event, endpoint, self.signing_secrets(endpoint["id"]), fault)
 
-    def signing_secrets(self, endpoint_id: str) -> list[str]:
-        """The secrets that sign for this endpoint now: two while a rotation lasts."""
-        kept = self._store.find(SECRETS, endpoint_id)
-        return [] if kept is None else list(kept["secrets"])
-
-    def _settle(self, delivery_id: str, attempt: dict[str, Any], generation: int) -> None:
+    def _settle(self, delivery_id: str, outcome: dict[str, Any], generation: int) -> None:
         delivery = self._store.find(COLLECTION, delivery_id)
         if delivery is None or generation != self._generation:
             return
         attempts = delivery["attempts"] + 1
         state, due_at = delivery["state"], delivery["due_at"]
-        if attempt["outcome"] == "succeeded":
+        if outcome["outcome"] == "succeeded":
             state = "succeeded"
         elif state == "pending":
             if attempts > len(self._settings.retry_seconds):
@@ -227,6 +246,15 @@ class Courier:
             else:
                 due_at = self._clock.now_exact + self._settings.retry_seconds[attempts - 1]
         after = {**delivery, "attempts": attempts, "state": state, "due_at": due_at}
-        self._record_attempt(after, {"attempt": attempts, **attempt})
+        self._record_attempt(after, {"attempt": attempts, **outcome})
         if state == "pending":
             self.enqueue(delivery_id, due_at)
+        for freed in self._held_back.one_went(delivery["endpoint"], delivery_id):
+            self.enqueue(freed, self._clock.now_exact)
+
+
+def find_endpoint(store: Store, endpoint_id: str) -> Record | None:
+    """The webhook endpoint or event destination with this id."""
+    return next(
+        (found for kind in ENDPOINTS if (found := store.find(kind, endpoint_id)) is not None), None
+    )

@@ -18,6 +18,11 @@ class ApiError(Exception):
     param: str | None = None
     decline_code: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    details: JsonObject = field(default_factory=dict)
+    """Further members of `error`: the charge, the payment intent, the payment method."""
+    from_state: bool | None = None
+    """True: the state of an object refused it. None: told by the other members, see
+    `idempotency.is_from_execution`."""
 
     def __str__(self) -> str:
         return self.message
@@ -29,6 +34,7 @@ class ApiError(Exception):
             value = getattr(self, name)
             if value is not None:
                 error[name] = value
+        error |= self.details
         if self.code is not None:
             error["doc_url"] = f"https://stripe.com/docs/error-codes/{self.code.replace('_', '-')}"
         error["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{request_id}"
@@ -40,6 +46,14 @@ def invalid_request(
 ) -> ApiError:
     """A request that Stripe would refuse as malformed or impossible."""
     return ApiError(status, "invalid_request_error", message, code=code, param=param)
+
+
+def state_conflict(message: str, *, code: str | None = None, param: str | None = None) -> ApiError:
+    """A well-formed request that the state of an object forbids, e.g. an inactive price.
+
+    Unlike a validation failure it is the result of an execution: kept under the idempotency key.
+    """
+    return ApiError(400, "invalid_request_error", message, code=code, param=param, from_state=True)
 
 
 def parameter_missing(param: str) -> ApiError:
@@ -83,16 +97,44 @@ def not_modelled(what: str, *, param: str | None = None) -> ApiError:
     )
 
 
-def card_declined(decline_code: str) -> ApiError:
+def internal_error(status: int = 500) -> ApiError:
+    """Something broke at Stripe; `status` 500 to 599."""
+    return ApiError(status, "api_error", "An unknown error occurred while processing the request.")
+
+
+_DECLINES = {
+    "authentication_required": (
+        "authentication_required",
+        "Your card was declined. This transaction requires authentication.",
+    ),
+    "card_velocity_exceeded": (
+        "card_declined",
+        "Your card was declined for making repeated attempts too frequently or exceeding its "
+        "amount limit.",
+    ),
+    "expired_card": ("expired_card", "Your card has expired."),
+    "incorrect_cvc": ("incorrect_cvc", "Your card's security code is incorrect."),
+    "insufficient_funds": ("card_declined", "Your card has insufficient funds."),
+    "processing_error": (
+        "processing_error",
+        "An error occurred while processing your card. Try again in a little bit.",
+    ),
+}
+
+
+def decline_of(decline_code: str) -> tuple[str, str]:
+    """Stripe's error code and sentence for a bank's refusal."""
+    return _DECLINES.get(decline_code, ("card_declined", "Your card was declined."))
+
+
+def card_declined(decline_code: str, details: JsonObject | None = None) -> ApiError:
     """The bank said no."""
-    reasons = {
-        "insufficient_funds": "Your card has insufficient funds.",
-        "expired_card": "Your card has expired.",
-    }
+    code, message = decline_of(decline_code)
     return ApiError(
         402,
         "card_error",
-        reasons.get(decline_code, "Your card was declined."),
-        code="expired_card" if decline_code == "expired_card" else "card_declined",
+        message,
+        code=code,
         decline_code=decline_code,
+        details=details or {},
     )

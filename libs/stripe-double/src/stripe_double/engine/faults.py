@@ -1,4 +1,4 @@
-"""Faults on demand: which API calls go wrong, how, and how often."""
+"""What can go wrong with an API request, one kind a line, and when a fault is meant for one."""
 
 from __future__ import annotations
 
@@ -7,32 +7,65 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+MAX_DELAY_SECONDS = 30 * 86_400
+
 
 class FaultKind(StrEnum):
-    """What happens to a matching request.
+    """What happens to a matching request. "Kept": stored under the idempotency key.
 
-    `rate_limit`        429, before the idempotency layer; nothing runs, nothing is kept
-    `conflict`          409 `lock_timeout`; nothing runs, nothing is kept
-    `error_before`      500 before execution; nothing runs, nothing is kept
-    `error_saved`       500 instead of execution, kept under the key (a sticky 500 without effects)
-    `error_after`       executed and committed, answered 500, kept under the key (sticky, effects!)
-    `drop_before`       connection dropped before execution
-    `drop_after`        executed, committed, kept; the connection is dropped without an answer
-    `truncate`          executed, committed, kept; the connection is dropped inside the body
-    `delay`             waits `delay_ms` before executing; the key counts as in use meanwhile
-    `delay_after`       executes, then waits `delay_ms` before answering
+    before the idempotency layer; nothing runs, nothing is kept
+    `rate_limit`             429 `rate_limit`
+    `lock_timeout`           429 `lock_timeout`
+    `late_arrival`           no answer until the caller gives up, then `delay_ms` (real) and
+                             `delay_seconds` (virtual) later the request arrives
+
+    in the layer, before execution; nothing runs, nothing is kept
+    `conflict`               409 `lock_timeout`
+    `bad_request`            400
+    `error_before`           `status` (500)
+    `drop_before`            the connection is dropped
+    `timeout_before`         no answer until the caller gives up
+
+    in the layer, in place of the execution; nothing runs, the answer is kept
+    `decline`                402 with `decline_code`
+    `error_saved`            500: sticky, without effects
+
+    around an execution whose result is committed and kept
+    `delay`                  waits `delay_ms` before executing; the key is in use meanwhile
+    `late_execution`         like `late_arrival`, but the key is in use meanwhile
+    `error_after`            `status` (500). A 500 is kept: sticky, with effects. 501 to 599 stand
+                             for a gateway: the result itself is kept, asking again shows it
+    `delay_after`            waits `delay_ms` before answering
+    `reply_after_webhooks`   the events of the request are delivered before its answer
+    `timeout_after`          no answer until the caller gives up
+    `drop_after`             the connection is dropped without an answer
+    `reset`                  half the body, then the connection is reset
+    `truncate`               half the body, then the connection ends
+    `malformed`              half the body, as if it were whole
+    `slow_drip`              the body comes in pieces over `delay_ms`
     """
 
     RATE_LIMIT = "rate_limit"
+    LOCK_TIMEOUT = "lock_timeout"
+    LATE_ARRIVAL = "late_arrival"
     CONFLICT = "conflict"
+    BAD_REQUEST = "bad_request"
     ERROR_BEFORE = "error_before"
-    ERROR_SAVED = "error_saved"
-    ERROR_AFTER = "error_after"
     DROP_BEFORE = "drop_before"
-    DROP_AFTER = "drop_after"
-    TRUNCATE = "truncate"
+    TIMEOUT_BEFORE = "timeout_before"
+    DECLINE = "decline"
+    ERROR_SAVED = "error_saved"
     DELAY = "delay"
+    LATE_EXECUTION = "late_execution"
+    ERROR_AFTER = "error_after"
     DELAY_AFTER = "delay_after"
+    REPLY_AFTER_WEBHOOKS = "reply_after_webhooks"
+    TIMEOUT_AFTER = "timeout_after"
+    DROP_AFTER = "drop_after"
+    RESET = "reset"
+    TRUNCATE = "truncate"
+    MALFORMED = "malformed"
+    SLOW_DRIP = "slow_drip"
 
 
 @dataclass
@@ -41,7 +74,8 @@ class Fault:
 
     `operation` is an operation name (`checkout.sessions.create`), `METHOD /v1/path`, or `*`.
     The first `skip` matching calls pass, the next `times` go wrong. `match` keeps only requests
-    whose top-level parameters equal the given strings.
+    whose top-level parameters equal the given strings. `delay_ms` is real time, `delay_seconds`
+    the double's. Wrong values raise ValueError.
     """
 
     kind: FaultKind
@@ -49,43 +83,25 @@ class Fault:
     times: int = 1
     skip: int = 0
     delay_ms: int = 0
+    delay_seconds: float = 0.0
+    status: int = 500
+    decline_code: str = "generic_decline"
     match: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.kind = FaultKind(self.kind)
+        if self.times < 1 or self.skip < 0:
+            message = "times must be at least 1 and skip at least 0"
+            raise ValueError(message)
+        if self.delay_ms < 0 or not 0 <= self.delay_seconds <= MAX_DELAY_SECONDS:
+            message = "delay_ms must not be negative, delay_seconds be 0 to 30 days"
+            raise ValueError(message)
+        if not 500 <= self.status <= 599:
+            message = "status must be 500 to 599"
+            raise ValueError(message)
 
     def suits(self, names: frozenset[str], params: Mapping[str, Any]) -> bool:
         """Whether this fault is meant for a request with these operation names and parameters."""
         return (self.operation == "*" or self.operation in names) and all(
             params.get(name) == value for name, value in self.match.items()
         )
-
-
-class FaultScript:
-    """The faults still to come, in the order they were added."""
-
-    def __init__(self) -> None:
-        self._faults: list[Fault] = []
-
-    def add(self, fault: Fault) -> None:
-        """Append one fault."""
-        self._faults.append(fault)
-
-    def take(self, names: frozenset[str], params: Mapping[str, Any]) -> Fault | None:
-        """The fault for this request, used up by one call."""
-        for fault in self._faults:
-            if not fault.suits(names, params):
-                continue
-            if fault.skip > 0:
-                fault.skip -= 1
-                continue
-            fault.times -= 1
-            if fault.times <= 0:
-                self._faults.remove(fault)
-            return fault
-        return None
-
-    def pending(self) -> list[Fault]:
-        """Faults that have not been used up."""
-        return list(self._faults)
-
-    def clear(self) -> None:
-        """No more faults."""
-        self._faults.clear()

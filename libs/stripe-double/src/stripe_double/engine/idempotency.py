@@ -1,8 +1,10 @@
 """Idempotency keys as Stripe's v1 API treats them.
 
 POST only. The fingerprint is method, path and parameters. The first result is kept once execution
-began (2xx, 402, 500) and replayed for 24 h of the double's clock. Refusals before execution
-(validation, 401, 409, 429) are not kept: the same key may be used again.
+began and replayed for 24 h of the double's clock: 2xx, 402, 500, and any 4xx with which the state
+of an object answered (an inactive price, a session that is not open). What is refused before
+execution is not kept, and the same key may be used again: validation (unknown, missing or
+malformed parameters, ids that name nothing), 401, 409, 429.
 """
 
 from __future__ import annotations
@@ -19,6 +21,15 @@ from stripe_double.engine.transactions import Transaction
 MAX_KEY_LENGTH = 255
 KEPT_FOR_SECONDS = 24 * 3600
 COLLECTION = "idempotency_key"
+_VALIDATION_CODES = frozenset(
+    {
+        "parameter_invalid_empty",
+        "parameter_invalid_integer",
+        "parameter_missing",
+        "parameter_unknown",
+        "resource_missing",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,18 @@ def fingerprint(method: str, path: str, params: JsonObject) -> str:
 def is_kept(status: int) -> bool:
     """Whether a result with this HTTP status is stored under its key."""
     return 200 <= status < 300 or status in {402, 500}
+
+
+def is_from_execution(error: ApiError, *, began: bool) -> bool:
+    """Whether a refusal is the result of an execution, and so stored under its key.
+
+    `began`: the handler had looked at stored state. An error says so itself (`from_state`), or is
+    known by what it lacks: one that names a parameter, or an id that names nothing, is validation.
+    """
+    if error.status == 402 or error.from_state:
+        return True
+    told_apart = error.from_state is None and error.status == 400
+    return told_apart and began and error.param is None and error.code not in _VALIDATION_CODES
 
 
 class IdempotencyLayer:

@@ -29,6 +29,20 @@ SHAPES = {
     "webhook_secret": ("whsec_", 32),
     "client_secret": ("secret_", 24),
     "fingerprint": ("", 16),
+    "balance_transaction": ("txn_3", 23),
+    "card": ("card_1", 23),
+    "coupon": ("", 8),
+    "customer_balance_transaction": ("cbtxn_1", 23),
+    "discount": ("di_1", 23),
+    "dispute": ("du_1", 23),
+    "mandate": ("mandate_1", 23),
+    "promotion_code": ("promo_1", 23),
+    "radar.early_fraud_warning": ("issfr_1", 23),
+    "reference": ("", 12),
+    "refund": ("re_3", 23),
+    "setup_attempt": ("setatt_1", 23),
+    "setup_intent": ("seti_1", 23),
+    "token": ("tok_1", 23),
     "invoice_prefix": ("", 8),
     "billing.meter": ("mtr_test_6", 23),
     "billing.meter_event": ("mev_", 32),
@@ -51,6 +65,14 @@ class Ids:
         self.seed = seed
         self._key = hashlib.sha256(seed.encode()).digest()
         self.counters: dict[str, int] = dict(counters or {})
+
+    def draw(self, name: str) -> float:
+        """The next number in [0, 1) of a named series: chance that the seed decides."""
+        series = f"draw:{name}"
+        count = self.counters.get(series, 0) + 1
+        self.counters[series] = count
+        digest = hashlib.blake2b(f"{series}:{count}".encode(), key=self._key, digest_size=7)
+        return int.from_bytes(digest.digest(), "big") / 2**56
 
     def next(self, kind: str) -> str:
         """The next id of `kind` (a key of `SHAPES`)."""

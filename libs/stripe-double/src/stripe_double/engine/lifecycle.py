@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stripe_double.engine.errors import invalid_request
+from stripe_double.engine.errors import state_conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Lifecycle:
         """The state after `action`, or ApiError 400."""
         after = self.moves.get((state, action))
         if after is None:
-            raise invalid_request(
+            raise state_conflict(
                 f"You cannot {action} a {self.kind} that is in the status {state}.",
             )
         return after

@@ -56,6 +56,8 @@ class Transaction:
         self.now = now
         self.options = options
         self.new_deliveries: list[str] = []
+        self.began = False
+        """Whether stored state was looked at or changed: from then on it is an execution."""
         self._ids = ids
 
     def new_id(self, kind: str) -> str:
@@ -64,6 +66,7 @@ class Transaction:
 
     def find(self, collection: str, object_id: str) -> Record | None:
         """The record, or None when there is none or it is deleted."""
+        self.began = True
         record = self.store.find(collection, object_id)
         return None if record is None or record.get("deleted") else record
 
@@ -77,6 +80,7 @@ class Transaction:
 
     def newest(self, collection: str, *, where: Record | None = None) -> Iterator[Record]:
         """Records that are not deleted, newest first."""
+        self.began = True
         return (r for r in self.store.newest(collection, where=where) if not r.get("deleted"))
 
     def put(self, record: JsonObject) -> JsonObject:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+from stripe_double.engine.attempts import Render
 from stripe_double.engine.clock import Clock
 from stripe_double.engine.deadlines import Deadline, Deadlines
 from stripe_double.engine.delivery import COLLECTION, Courier, CourierSettings
-from stripe_double.engine.faults import FaultScript
+from stripe_double.engine.fault_script import FaultScript
+from stripe_double.engine.faults import Fault
 from stripe_double.engine.idempotency import IdempotencyLayer
 from stripe_double.engine.ids import Ids
 from stripe_double.engine.ledger import Ledger
 from stripe_double.engine.persistence import Persistence
-from stripe_double.engine.records import JsonObject
+from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.store import Store
 from stripe_double.engine.transactions import (
     STRIPE_ITSELF,
@@ -23,6 +25,7 @@ from stripe_double.engine.transactions import (
     Transaction,
     TransactionOptions,
 )
+from stripe_double.engine.webhook_faults import WebhookFault, WebhookSwitches, delivery_after
 
 
 class World:
@@ -37,17 +40,20 @@ class World:
         options: TransactionOptions,
         courier: CourierSettings,
         deadlines: Mapping[str, Deadline],
+        render: Render,
     ) -> None:
         self.clock = clock
         self.options = options
-        self.faults = FaultScript()
         self._persistence = persistence
         self._open = False
+        self._moved = asyncio.Event()
         stored_ids = persistence.meta("ids")
         self.ids = Ids(
             seed or (stored_ids or {}).get("seed") or secrets.token_hex(16),
             counters=(stored_ids or {}).get("counters"),
         )
+        self.faults = FaultScript(Fault, lambda: self.ids.draw("fault"))
+        self.webhook_faults = FaultScript(WebhookFault, lambda: self.ids.draw("webhook_fault"))
         self.store = Store()
         self.ledger = Ledger()
         self.deadlines = Deadlines(deadlines)
@@ -58,7 +64,8 @@ class World:
             clock=clock,
             settings=courier,
             record_attempt=self._record_attempt,
-            seed=self.ids.seed,
+            render=render,
+            draw=lambda: self.ids.draw("shuffle"),
         )
         self._load()
 
@@ -66,11 +73,12 @@ class World:
         stored_clock = self._persistence.meta("clock")
         if stored_clock is not None:
             self.clock.resume(**stored_clock)
+        stored_faults = self._persistence.meta("faults")
+        if stored_faults is not None:
+            self.load_faults(stored_faults)
         self.store.load(self._persistence.objects())
         self.ledger.load(self._persistence.ledger())
-        for delivery in self.store.oldest(COLLECTION):
-            if delivery["state"] == "pending":
-                self.courier.enqueue(delivery["id"], delivery["due_at"])
+        self._accept_deliveries()
 
     @contextmanager
     def transaction(
@@ -91,6 +99,7 @@ class World:
         )
         try:
             yield tx
+            deliveries = [self._plan(delivery_id) for delivery_id in tx.new_deliveries]
             self._persistence.write(self.store.changes(), self.ledger.pending(), self._meta())
         except BaseException:
             self.store.undo()
@@ -101,8 +110,9 @@ class World:
             self.ledger.seal()
         finally:
             self._open = False
-        for delivery_id in tx.new_deliveries:
-            self.courier.enqueue(delivery_id, float(tx.now))
+        for delivery in deliveries:
+            if delivery["state"] == "pending":
+                self.courier.accept(delivery)
 
     def run_due(self) -> None:
         """Let everything happen that the clock has made due, each at its own second."""
@@ -122,7 +132,16 @@ class World:
         self.clock.advance(max(0.0, target - self.clock.now_exact))
         with self.transaction() as tx:
             tx.ledger.append("control", tx.now, action="clock_advanced", seconds=seconds)
+        self._moved.set()
         self.courier.wake()
+
+    async def wait_until(self, virtual_seconds: float) -> None:
+        """Return when the double's clock shows this instant."""
+        while (missing_seconds := virtual_seconds - self.clock.now_exact) > 0:
+            self._moved.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(missing_seconds if self.clock.ticking else None):
+                    await self._moved.wait()
 
     async def keep_time(self) -> None:
         """Let deadlines happen on time, until cancelled."""
@@ -133,23 +152,65 @@ class World:
     def reset(self, *, seed: str | None = None) -> None:
         """Forget every object, event, ledger entry and fault; ids and clock start again."""
         self._persistence.clear()
-        self.faults.clear()
-        self.courier.forget()
-        self.deadlines.clear()
-        self.store.clear()
-        self.ledger.clear()
+        self._forget()
         self.clock.restart()
+        self._moved.set()
         self.ids = Ids(seed or self.ids.seed)
+
+    def stored_faults(self) -> JsonObject:
+        """Every fault still to come, as `load_faults` takes it."""
+        return {
+            "api": self.faults.stored(),
+            "webhooks": self.webhook_faults.stored(),
+            "switches": self.courier.switches.stored(),
+        }
+
+    def load_faults(self, stored: JsonObject) -> None:
+        """Have these faults to come, and no others."""
+        self.faults.load(stored["api"])
+        self.webhook_faults.load(stored["webhooks"])
+        self.courier.switches = WebhookSwitches(**stored["switches"])
 
     def close(self) -> None:
         """Release the storage."""
         self._persistence.close()
 
+    def _forget(self) -> None:
+        self.faults.clear()
+        self.webhook_faults.clear()
+        self.courier.forget()
+        self.deadlines.clear()
+        self.store.clear()
+        self.ledger.clear()
+
+    def _accept_deliveries(self) -> None:
+        for delivery in self.store.oldest(COLLECTION):
+            if delivery["state"] == "pending":
+                self.courier.accept(delivery)
+
     def _meta(self) -> dict[str, JsonObject]:
-        return {
+        meta: dict[str, JsonObject] = {
             "ids": {"seed": self.ids.seed, "counters": self.ids.counters},
             "clock": dict(self.clock.stored()),
         }
+        scripts = (self.faults, self.webhook_faults, self.courier.switches)
+        if any(script.dirty for script in scripts):
+            meta["faults"] = self.stored_faults()
+            for script in scripts:
+                script.dirty = False
+        return meta
+
+    def _plan(self, delivery_id: str) -> Record:
+        """The new delivery with the fault that befalls it, if any does."""
+        delivery = self.store.find(COLLECTION, delivery_id) or {}
+        event = self.store.find("event", delivery["event"]) or {}
+        endpoint: str = delivery["endpoint"]
+        fault = self.webhook_faults.take(lambda f: f.suits(event["type"], endpoint))
+        if fault is None:
+            return delivery
+        after = delivery_after(dict(delivery), fault)
+        self.store.put(COLLECTION, after)
+        return after
 
     def _record_attempt(self, delivery: JsonObject, attempt: JsonObject) -> None:
         with self.transaction() as tx:

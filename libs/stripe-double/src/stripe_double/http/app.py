@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from stripe_double.engine.errors import ApiError
 from stripe_double.engine.world import World
 from stripe_double.http.checkout_page import CheckoutPage
 from stripe_double.http.control_routes import ControlRoutes
+from stripe_double.http.endings import caller_gone, send_answer
 from stripe_double.http.payment_link_page import PaymentLinkPage
 from stripe_double.http.pipeline import Pipeline
 from stripe_double.http.requests import (
@@ -24,7 +26,6 @@ from stripe_double.http.requests import (
     Scope,
     Send,
     read_request,
-    send_answer,
 )
 from stripe_double.settings import Settings
 
@@ -58,7 +59,7 @@ class App:
             request = await read_request(scope, receive)
         except ApiError as error:
             return Answer(error.status, json.dumps(error.body("")))
-        return await self._pipeline.answer(request)
+        return await self._pipeline.answer(request, partial(caller_gone, receive))
 
 
 async def _live(_request: Request) -> PlainTextResponse:

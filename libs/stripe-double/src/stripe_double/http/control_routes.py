@@ -51,6 +51,9 @@ class ControlRoutes:
             "/clock/advance": self._advance,
             "/faults": self._add_fault,
             "/webhooks/faults": control.set_webhook_faults,
+            "/faults/mix": self._mix,
+            "/webhooks/faults/scripted": self._add_webhook_fault,
+            "/webhooks/faults/mix": self._mix_webhooks,
             "/webhooks/hold": self._hold,
             "/webhooks/release": control.release_webhooks,
             "/webhook_endpoints/{id}/rotate": self._rotate,
@@ -66,6 +69,11 @@ class ControlRoutes:
             Route("/events", self._read(lambda _: {"events": control.objects("event")})),
             Route("/faults", self._read(self._faults)),
             Route("/faults", self._write(control.clear_faults), methods=["DELETE"]),
+            Route(
+                "/webhooks/faults/scripted",
+                self._write(control.clear_webhook_faults),
+                methods=["DELETE"],
+            ),
             *(Route(path, self._write(action), methods=["POST"]) for path, action in posts.items()),
             *Dashboard(self._world, control).routes(),
         ]
@@ -112,10 +120,23 @@ class ControlRoutes:
         return {"entries": self._control.ledger(kind, after_seq=after_seq, **query)}
 
     def _faults(self, _request: Request) -> JsonObject:
+        stored = self._world.stored_faults()
         return {
-            "api": [asdict(fault) for fault in self._world.faults.pending()],
-            "webhooks": self._control.set_webhook_faults(),
+            "api": stored["api"]["faults"],
+            "api_mix": stored["api"]["mix"],
+            "webhooks": stored["switches"],
+            "webhooks_scripted": stored["webhooks"]["faults"],
+            "webhooks_mix": stored["webhooks"]["mix"],
         }
+
+    def _mix(self, *, chances: dict[str, float], **details: Any) -> None:
+        self._control.mix_faults(chances, **details)
+
+    def _mix_webhooks(self, *, chances: dict[str, float], **details: Any) -> None:
+        self._control.mix_webhook_faults(chances, **details)
+
+    def _add_webhook_fault(self, *, kind: str, **details: Any) -> JsonObject:
+        return asdict(self._control.add_webhook_fault(kind, **details))
 
     def _advance(self, *, seconds: float) -> JsonObject:
         return {"now": self._control.advance(seconds)}

@@ -7,7 +7,6 @@ transaction, durable before the answer leaves.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,17 +14,18 @@ from typing import Any
 
 from stripe_double import API_VERSION
 from stripe_double.engine.errors import ApiError, invalid_request, not_modelled
-from stripe_double.engine.faults import Fault, FaultKind
 from stripe_double.engine.idempotency import (
     IdempotencyLayer,
     KeptAnswer,
     fingerprint,
+    is_from_execution,
     is_kept,
 )
 from stripe_double.engine.records import JsonObject
 from stripe_double.engine.transactions import Origin, Transaction
 from stripe_double.engine.world import World
-from stripe_double.http.requests import Answer, ApiRequest, Ending
+from stripe_double.http.hostility import NO_ANSWER, Hostility
+from stripe_double.http.requests import Answer, ApiRequest, Gone
 from stripe_double.resources.catalog import INCLUDABLES, Route, find_route
 from stripe_double.resources.operations import Call
 from stripe_double.wire.expansion import expand
@@ -33,7 +33,15 @@ from stripe_double.wire.forms import decode
 from stripe_double.wire.parameters import check
 
 _CONNECT_HEADERS = ("stripe-account", "stripe-context")
-_ENDINGS = {FaultKind.DROP_AFTER: Ending.DROPPED, FaultKind.TRUNCATE: Ending.TRUNCATED}
+
+
+class _Undone(Exception):  # noqa: N818 - exceptions are facts here
+    """A handler refused, which undoes its transaction. `is_kept`: the refusal is its result."""
+
+    def __init__(self, cause: ApiError, *, is_kept: bool) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+        self.is_kept = is_kept
 
 
 @dataclass(slots=True)
@@ -42,19 +50,15 @@ class _Visit:
 
     request: ApiRequest
     request_id: str
+    hostility: Hostility
     key: str | None = None
     route: Route | None = None
     params: Mapping[str, Any] | None = None
     mark: str = ""
-    fault: Fault | None = None
 
     @property
     def origin(self) -> Origin:
         return Origin(self.request_id, self.key)
-
-    @property
-    def fault_kind(self) -> FaultKind | None:
-        return None if self.fault is None else self.fault.kind
 
 
 class Pipeline:
@@ -64,17 +68,21 @@ class Pipeline:
         self._world = world
         self._api_keys = frozenset(api_keys)
 
-    async def answer(self, request: ApiRequest) -> Answer:
-        """The answer to a request; never raises for what the caller did."""
-        visit = _Visit(request, self._world.ids.next("request"))
+    async def answer(self, request: ApiRequest, gone: Gone) -> Answer:
+        """The answer to a request; never raises for what the caller did.
+
+        `gone` returns when the caller gave up: some faults wait for that.
+        """
+        visit = _Visit(request, self._world.ids.next("request"), Hostility(self._world, None, gone))
         try:
-            self._admit(visit)
+            self._admit(visit, gone)
+            await visit.hostility.at_the_gate()
             answer = await self._through_idempotency(visit)
         except ApiError as error:
             answer = self._refuse(visit, error)
         return answer
 
-    def _admit(self, visit: _Visit) -> None:
+    def _admit(self, visit: _Visit, gone: Gone) -> None:
         request = visit.request
         self._authenticate(request)
         version = request.headers.get("stripe-version", API_VERSION)
@@ -85,20 +93,13 @@ class Pipeline:
         for header in _CONNECT_HEADERS:
             if header in request.headers:
                 raise not_modelled(f"the header {header} (connected accounts)")
-        visit.route = find_route(request.method, request.path)
-        raw = decode(request.parameter_text)
-        visit.params = raw
-        visit.fault = self._world.faults.take(visit.route.names, raw)
-        if visit.fault_kind is FaultKind.RATE_LIMIT:
-            raise ApiError(
-                429,
-                "invalid_request_error",
-                "Request rate limit exceeded.",
-                code="rate_limit",
-            )
+        visit.route = route = find_route(request.method, request.path)
+        visit.params = raw = decode(request.parameter_text)
         if request.method == "POST":
             visit.key = request.headers.get("idempotency-key") or None
             visit.mark = fingerprint(request.method, request.path, raw)
+        fault = self._world.faults.take(lambda f: f.suits(route.names, raw))
+        visit.hostility = Hostility(self._world, fault, gone)
 
     def _authenticate(self, request: ApiRequest) -> None:
         key = request.secret_key
@@ -123,7 +124,7 @@ class Pipeline:
             return await self._execute(visit)
         kept = self._world.idempotency.enter(visit.key, visit.mark, self._world.clock.now)
         if kept is not None:
-            return self._replay(visit, kept)
+            return await self._replay(visit, kept)
         try:
             return await self._execute(visit)
         finally:
@@ -135,74 +136,79 @@ class Pipeline:
             message = "a request is executed after it was routed"
             raise RuntimeError(message)
         params = check(route.operation.route, raw, route.operation.model)
-        await self._fail_before(visit)
-        if visit.fault_kind is FaultKind.DROP_BEFORE:
-            self._note(visit, status=None, outcome="dropped_before_execution")
-            return Answer(0, "", ending=Ending.DROPPED)
+        early = await visit.hostility.before()
+        if early is not None:
+            return self._end_early(visit, early)
         self._world.run_due()
-        answer = self._run(visit, route, params)
-        if visit.fault is not None and visit.fault_kind is FaultKind.DELAY_AFTER:
-            await asyncio.sleep(visit.fault.delay_ms / 1000)
-        return answer
+        deliveries: list[str] = []
+        try:
+            with self._world.transaction(visit.origin) as tx:
+                answer = self._run(tx, visit, route, params)
+            deliveries = tx.new_deliveries
+        except _Undone as undone:
+            answer = self._refuse(visit, undone.cause, is_result=undone.is_kept)
+        return await visit.hostility.after(answer, deliveries)
 
-    async def _fail_before(self, visit: _Visit) -> None:
-        kind = visit.fault_kind
-        if visit.fault is not None and kind is FaultKind.DELAY:
-            await asyncio.sleep(visit.fault.delay_ms / 1000)
-        if kind is FaultKind.CONFLICT:
-            raise ApiError(
-                409,
-                "invalid_request_error",
-                "This object cannot be accessed right now because another API request or Stripe "
-                "process is currently accessing it.",
-                code="lock_timeout",
-            )
-        if kind is FaultKind.ERROR_BEFORE:
-            raise _internal_error()
-
-    def _run(self, visit: _Visit, route: Route, params: JsonObject) -> Answer:
-        kind = visit.fault_kind
-        ending = _ENDINGS.get(kind, Ending.WHOLE) if kind else Ending.WHOLE
-        with self._world.transaction(visit.origin) as tx:
-            if kind is FaultKind.ERROR_SAVED:
-                status, body = 500, _internal_error().body(visit.request_id)
-            else:
-                status, body = self._handle(tx, visit, route, params)
-            if kind is FaultKind.ERROR_AFTER:
-                status, body = 500, _internal_error().body(visit.request_id)
-            text = json.dumps(body, separators=(",", ":"))
-            if visit.key is not None and is_kept(status):
-                kept = KeptAnswer(status, text, visit.request_id)
-                IdempotencyLayer.keep(tx, visit.key, visit.mark, kept)
-            executed = kind is not FaultKind.ERROR_SAVED
-            self._enter(tx, visit, status, "executed" if executed else "failed_and_kept")
-        return Answer(status, text, self._headers(visit), ending)
+    def _run(self, tx: Transaction, visit: _Visit, route: Route, params: JsonObject) -> Answer:
+        instead = visit.hostility.instead()
+        if instead is not None:
+            status, body = instead.status, instead.body(visit.request_id)
+        else:
+            status, body = self._handle(tx, visit, route, params)
+        sticky = visit.hostility.kept_error()
+        if sticky is not None:
+            status, body = sticky.status, sticky.body(visit.request_id)
+        text = json.dumps(body, separators=(",", ":"))
+        if is_kept(status):
+            self._keep(tx, visit, status, text)
+        self._enter(tx, visit, status, "executed" if instead is None else "failed_and_kept")
+        return Answer(status, text, self._headers(visit))
 
     @staticmethod
     def _handle(
         tx: Transaction, visit: _Visit, route: Route, params: JsonObject
     ) -> tuple[int, JsonObject]:
-        result = route.operation.handler(tx, Call(route.object_id, params))
+        try:
+            result = route.operation.handler(tx, Call(route.object_id, params))
+        except ApiError as error:
+            raise _Undone(error, is_kept=is_from_execution(error, began=tx.began)) from error
         if isinstance(result, ApiError):
             return result.status, result.body(visit.request_id)
         return 200, expand(tx, result, params.get("expand", []), INCLUDABLES)
 
-    def _replay(self, visit: _Visit, kept: KeptAnswer) -> Answer:
+    async def _replay(self, visit: _Visit, kept: KeptAnswer) -> Answer:
+        early = await visit.hostility.before(is_replay=True)
+        if early is not None:
+            return self._end_early(visit, early)
         self._note(visit, status=kept.status, outcome="replayed")
         headers = self._headers(visit)
         headers["Idempotent-Replayed"] = "true"
         headers["Original-Request"] = kept.request_id
-        kind = visit.fault_kind
-        ending = _ENDINGS.get(kind, Ending.WHOLE) if kind else Ending.WHOLE
-        return Answer(kept.status, kept.body, headers, ending)
+        return await visit.hostility.after(Answer(kept.status, kept.body, headers))
 
-    def _refuse(self, visit: _Visit, error: ApiError) -> Answer:
+    def _end_early(self, visit: _Visit, answer: Answer) -> Answer:
+        """A fault ended the request before anything ran."""
+        if answer is NO_ANSWER:
+            self._note(visit, status=None, outcome="dropped_before_execution")
+        else:
+            self._note(visit, status=answer.status, outcome="refused")
+        return answer
+
+    def _refuse(self, visit: _Visit, error: ApiError, *, is_result: bool = False) -> Answer:
         """An error that undid what the request began, if anything."""
         text = json.dumps(error.body(visit.request_id), separators=(",", ":"))
         with self._world.transaction(visit.origin) as tx:
+            if is_result:
+                self._keep(tx, visit, error.status, text)
             self._enter(tx, visit, error.status, "refused")
         headers = {**self._headers(visit), **error.headers}
         return Answer(error.status, text, headers)
+
+    @staticmethod
+    def _keep(tx: Transaction, visit: _Visit, status: int, text: str) -> None:
+        if visit.key is not None:
+            kept = KeptAnswer(status, text, visit.request_id)
+            IdempotencyLayer.keep(tx, visit.key, visit.mark, kept)
 
     def _note(self, visit: _Visit, *, status: int | None, outcome: str) -> None:
         with self._world.transaction(visit.origin) as tx:
@@ -223,7 +229,7 @@ class Pipeline:
             status=status,
             outcome=outcome,
             executed=outcome == "executed",
-            fault=visit.fault_kind,
+            fault=visit.hostility.kind,
         )
 
     @staticmethod
@@ -233,7 +239,3 @@ class Pipeline:
             headers["Idempotency-Key"] = visit.key
             headers["Original-Request"] = visit.request_id
         return headers
-
-
-def _internal_error() -> ApiError:
-    return ApiError(500, "api_error", "An unknown error occurred while processing the request.")

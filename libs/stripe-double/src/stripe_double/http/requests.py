@@ -18,6 +18,9 @@ Send = Callable[[Message], Awaitable[None]]
 
 MAX_BODY_BYTES = 1_000_000
 
+Gone = Callable[[], Awaitable[None]]
+"""Returns when the caller has given up waiting for the answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
@@ -63,17 +66,30 @@ class Ending(Enum):
 
     WHOLE = "whole"
     DROPPED = "dropped"
+    """Nothing is sent."""
     TRUNCATED = "truncated"
+    """Half the body, then the end."""
+    RESET = "reset"
+    """Half the body, then a reset."""
+    DRIPPED = "dripped"
+    """The body in pieces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to send: status, JSON text, headers, and how much of it."""
+    """What to send: status, JSON text, headers, how much of it, and over how long."""
 
     status: int
     body: str
     headers: dict[str, str] = field(default_factory=dict)
     ending: Ending = Ending.WHOLE
+    drip_ms: int = 0
+
+    @property
+    def all_headers(self) -> dict[str, str]:
+        """The headers with those that every answer has."""
+        length = str(len(self.body.encode()))
+        return {"content-type": "application/json", "content-length": length, **self.headers}
 
 
 async def read_request(scope: Scope, receive: Receive) -> ApiRequest:
@@ -99,42 +115,3 @@ async def read_request(scope: Scope, receive: Receive) -> ApiRequest:
         query=scope.get("query_string", b"").decode("latin-1"),
         body=b"".join(chunks),
     )
-
-
-async def send_answer(answer: Answer, send: Send) -> None:
-    """Send an answer, or the beginning of one, or nothing before the connection closes."""
-    if answer.ending is Ending.DROPPED:
-        _abort(send)
-        return
-    body = answer.body.encode()
-    headers = {
-        "content-type": "application/json",
-        "content-length": str(len(body)),
-        **answer.headers,
-    }
-    await send(
-        {
-            "type": "http.response.start",
-            "status": answer.status,
-            "headers": [(n.lower().encode(), v.encode("latin-1")) for n, v in headers.items()],
-        }
-    )
-    if answer.ending is Ending.TRUNCATED:
-        await send(
-            {"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True}
-        )
-        _abort(send)
-        return
-    await send({"type": "http.response.body", "body": body})
-
-
-def _abort(send: Send) -> None:
-    """Close the connection under the server. Without a socket: ConnectionResetError."""
-    cycle = getattr(send, "__self__", None)
-    transport = getattr(cycle, "transport", None)
-    if transport is None:
-        message = "the connection was dropped by a fault"
-        raise ConnectionResetError(message)
-    transport.abort()
-    if cycle is not None:
-        cycle.disconnected = True
