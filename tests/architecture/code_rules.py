@@ -35,6 +35,7 @@ DRAWERS: Final = frozenset({"util", "utils", "helper", "helpers", "common", "man
 NETWORK_DOORS: Final = (
     "billing_common.messaging",
     "billing_common.stripe_api",
+    "billing_common.process.bounded_fetch",
     "holdfast_cli",
     "stripe_double",
 )

@@ -12,8 +12,9 @@ from typing import Annotated, Final, Self, TypeVar
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from billing_common.domain.secret_rings import SECRET_LENGTH_MIN, SecretRing, parse_secret_ring
+
 STRIPE_API_VERSION: Final = "2026-10-28.endive"
-SECRET_LENGTH_MIN: Final = 32
 # What one provider call and the transaction after it may need beyond the call's own limit.
 LEASE_MARGIN_SECONDS: Final = 1
 
@@ -81,15 +82,43 @@ class StripeSettings(ServiceSettings):
         return self
 
 
-class KeySettings(ServiceSettings):
-    """Services that derive operation or provider keys."""
+class OperationKeySettings(ServiceSettings):
+    """Services that name operations. One secret, or several while they are rotated:
+    `id:secret,id:secret`, the newest first."""
 
     operation_key_secret: SecretStr = Field(
         validation_alias="BILLING_OPERATION_KEY_SECRET", min_length=SECRET_LENGTH_MIN
     )
+
+    @field_validator("operation_key_secret")
+    @classmethod
+    def _is_a_ring(cls, value: SecretStr) -> SecretStr:
+        parse_secret_ring(value.get_secret_value())
+        return value
+
+    @property
+    def operation_key_secrets(self) -> SecretRing:
+        """The newest first."""
+        return parse_secret_ring(self.operation_key_secret.get_secret_value())
+
+
+class KeySettings(OperationKeySettings):
+    """Services that also derive the keys of provider calls; written in the same way."""
+
     provider_idempotency_key_secret: SecretStr = Field(
         validation_alias="BILLING_PROVIDER_IDEMPOTENCY_KEY_SECRET", min_length=SECRET_LENGTH_MIN
     )
+
+    @field_validator("provider_idempotency_key_secret")
+    @classmethod
+    def _provider_secret_is_a_ring(cls, value: SecretStr) -> SecretStr:
+        parse_secret_ring(value.get_secret_value())
+        return value
+
+    @property
+    def provider_idempotency_key_secrets(self) -> SecretRing:
+        """The newest first."""
+        return parse_secret_ring(self.provider_idempotency_key_secret.get_secret_value())
 
 
 class MarketSettings(ServiceSettings):

@@ -10,8 +10,8 @@ from typing import Annotated, Final, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from billing_common.domain.secret_rings import SECRET_LENGTH_MIN
 from billing_common.settings import (
-    SECRET_LENGTH_MIN,
     DatabaseSettings,
     Environment,
     KafkaSettings,

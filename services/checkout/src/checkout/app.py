@@ -57,7 +57,7 @@ def make_context(
     return CheckoutContext(
         database=database,
         provider=provider,
-        provider_key_secret=settings.provider_idempotency_key_secret.get_secret_value().encode(),
+        provider_key_secret=settings.provider_idempotency_key_secrets.current,
         currency=settings.currency,
         public_url=settings.public_url,
         lease_owner=instance,

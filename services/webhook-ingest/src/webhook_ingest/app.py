@@ -15,8 +15,8 @@ from billing_common.contracts.topics import STRIPE_EVENTS, TopicNames
 from billing_common.messaging.producer import DurableProducer
 from billing_common.observability.http_probes import probe_routes
 from billing_common.process.server import run_app
+from billing_common.process.timed_connection import TimedConnection
 from webhook_ingest.handlers import DeliveryHandler, DeliveryPolicy
-from webhook_ingest.routes.connection import TimedConnection
 from webhook_ingest.routes.stripe_webhook import StripeWebhook
 from webhook_ingest.settings import (
     CONNECTIONS_MAX,

@@ -52,6 +52,9 @@ HTTP_REQUESTS: Final = Counter(
 HTTP_SECONDS: Final = Histogram(
     "billing_http_request_seconds", "Gateway time to answer, by route.", ["route"]
 )
+RATE_LIMITED: Final = Counter(
+    "billing_rate_limited_total", "Requests refused for coming too fast, by limit.", ["limit"]
+)
 FEED_PUBLISHED: Final = Counter(
     "billing_feed_published_total", "Feed messages acknowledged by Kafka.", ["topic"]
 )

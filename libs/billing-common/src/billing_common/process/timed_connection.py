@@ -1,7 +1,7 @@
 """A connection that must finish its request's head in time and within a size.
 
 uvicorn times idle connections only: one byte a second keeps a connection for ever, and a head
-may grow without end. The body has its own limits (body_reader).
+may grow without end. Limits of the body are the application's.
 """
 
 from __future__ import annotations
@@ -11,8 +11,23 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from billing_common.contracts.problem import CONTENT_TYPE, problem_body
+from billing_common.domain.failure_codes import FailureCode
+
 HEAD_TIMEOUT_SECONDS: Final = 10.0
 HEAD_BYTES_MAX: Final = 32 * 1024
+_BODY: Final = problem_body(
+    FailureCode.VALIDATION_FAILED,
+    request_id="none",
+    field_errors={"request": "is not HTTP as RFC 9112 describes it"},
+).encode()
+_BAD_REQUEST: Final = (
+    b"HTTP/1.1 400 Bad Request\r\n"
+    b"content-type: " + CONTENT_TYPE.encode() + b"\r\n"
+    b"cache-control: no-store\r\n"
+    b"connection: close\r\n"
+    b"content-length: " + str(len(_BODY)).encode() + b"\r\n\r\n" + _BODY
+)
 
 
 class TimedConnection(HttpToolsProtocol):
@@ -58,6 +73,14 @@ class TimedConnection(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP gets one answer, which says nothing of what was sent, and no second
+        chance: where one message ends and the next begins is exactly what is in doubt."""
+        del msg
+        self._forget_head()
+        self.transport.write(_BAD_REQUEST)
+        self.transport.close()
 
     def _give_up(self) -> None:
         self._forget_head()
