@@ -87,6 +87,48 @@ def test_a_declined_card_is_kept(shop: Any) -> None:
     assert len(shop.double.ledger("charge", outcome="declined")) == 1
 
 
+def test_a_refusal_by_the_state_of_an_object_is_kept(double: Any, shop: Any) -> None:
+    """Execution had begun: the state answered, and keeps answering the same under this key."""
+    session = shop.bought()
+    for number in range(2):
+        with pytest.raises(stripe.InvalidRequestError, match="open") as caught:
+            shop.client.v1.checkout.sessions.expire(session.id, {}, keyed("k"))
+        assert ("idempotent-replayed" in caught.value.headers) is (number == 1)
+    outcomes = [e["outcome"] for e in double.ledger("request", idempotency_key="k")]
+    assert outcomes == ["refused", "replayed"]
+
+
+def test_an_inactive_price_stays_inactive_under_its_key(shop: Any) -> None:
+    sessions = shop.client.v1.checkout.sessions
+    shop.client.v1.prices.update(shop.price, {"active": False})
+    with pytest.raises(stripe.InvalidRequestError, match="inactive"):
+        sessions.create(shop.params(), keyed("k"))
+    shop.client.v1.prices.update(shop.price, {"active": True})
+    with pytest.raises(stripe.InvalidRequestError, match="inactive"):
+        sessions.create(shop.params(), keyed("k"))
+    assert sessions.create(shop.params(), keyed("k2")).status == "open"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"mode": "nonsense"},
+        {"nonsense": "1"},
+        {"line_items": []},
+        {"customer": "cus_none"},
+        {"customer_email": "a@b.c"},
+        {"success_url": None},
+        {"expires_at": 5},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_validation_is_never_kept(shop: Any, wrong: Any) -> None:
+    sessions = shop.client.v1.checkout.sessions
+    with pytest.raises(stripe.InvalidRequestError):
+        sessions.create(shop.params(**wrong), keyed("k"))
+    assert sessions.create(shop.params(), keyed("k")).status == "open"
+
+
 def test_a_saved_500_stays(double: Any, client: Any) -> None:
     double.call(lambda control: control.add_fault("error_after"))
     for _ in range(2):

@@ -56,6 +56,52 @@ def test_a_killed_double_keeps_what_it_answered(tmp_path: Path) -> None:
         assert len([e for e in entries if e["kind"] == "effect"]) == 4
 
 
+def test_every_kept_result_survives_kill_9(tmp_path: Path) -> None:
+    """A success, a declined card, a state's refusal and a saved 500 are answered as before."""
+
+    def posts(url: str, session: str) -> list[tuple[int, bytes]]:
+        answers = []
+        for path, data in (
+            ("/v1/customers", {"name": "A"}),
+            (f"/v1/payment_pages/{session}/confirm", {"payment_method": "pm_card_chargeDeclined"}),
+            (f"/v1/checkout/sessions/{session}/expire", {}),
+            (f"/v1/checkout/sessions/{session}/expire", {"expand[]": "line_items"}),
+            ("/v1/products", {"name": "P"}),
+        ):
+            headers = {**AUTHORIZED, "idempotency-key": f"{path} {sorted(data)}"}
+            answer = httpx.post(f"{url}{path}", data=data, headers=headers)
+            answers.append((answer.status_code, answer.content))
+        return answers
+
+    with served(tmp_path, "--control") as double:
+        price = httpx.post(f"{double.url}/_double/seed").json()["price"]["id"]
+        terms = {
+            "mode": "subscription",
+            "success_url": "http://shop.test/",
+            "customer_email": "a@b.c",
+            "line_items[0][price]": price,
+            "line_items[0][quantity]": "1",
+        }
+        session = httpx.post(
+            f"{double.url}/v1/checkout/sessions", headers=AUTHORIZED, data=terms
+        ).json()["id"]
+        saved = {"kind": "error_saved", "operation": "products.create"}
+        httpx.post(f"{double.url}/_double/faults", json=saved)
+        first = posts(double.url, session)
+        assert posts(double.url, session) == first
+        double.process.send_signal(signal.SIGKILL)
+        double.process.wait(5)
+    with served(tmp_path) as double:
+        assert posts(double.url, session) == first
+        again = httpx.post(
+            f"{double.url}/v1/customers",
+            headers={**AUTHORIZED, "idempotency-key": "/v1/customers ['name']"},
+            data={"name": "B"},
+        )
+        assert again.json()["error"]["type"] == "idempotency_error"
+    assert [status for status, _ in first] == [200, 402, 200, 400, 500]
+
+
 def test_sigterm_ends_it_cleanly(tmp_path: Path) -> None:
     with served(tmp_path) as double:
         double.process.send_signal(signal.SIGTERM)

@@ -143,7 +143,7 @@ class Courier:
             return
         for delivery_id in delivery_ids:
             delivery = self._store.find(COLLECTION, delivery_id)
-            if delivery is None or delivery["attempts"] or delivery["state"] != "pending":
+            if delivery is None or delivery["attempts"] or not self._may_go(delivery):
                 continue
             waiter = self._waiters.setdefault(delivery_id, asyncio.Event())
             try:
@@ -153,6 +153,10 @@ class Courier:
                 continue
             finally:
                 self._waiters.pop(delivery_id, None)
+
+    def _may_go(self, delivery: Record) -> bool:
+        is_due = bool(delivery["due_at"] <= self._clock.now_exact)
+        return delivery["state"] == "pending" and is_due and not self.switches.hold
 
     def signing_secrets(self, endpoint_id: str) -> list[str]:
         """The secrets that sign for this endpoint now: two while a rotation lasts."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from stripe_double.engine.attempts import Render
@@ -25,7 +25,12 @@ from stripe_double.engine.transactions import (
     Transaction,
     TransactionOptions,
 )
-from stripe_double.engine.webhook_faults import WebhookFault, WebhookSwitches, delivery_after
+from stripe_double.engine.webhook_faults import (
+    WebhookFault,
+    WebhookFaultKind,
+    WebhookSwitches,
+    delivery_after,
+)
 
 
 class World:
@@ -170,6 +175,15 @@ class World:
         self.faults.load(stored["api"])
         self.webhook_faults.load(stored["webhooks"])
         self.courier.switches = WebhookSwitches(**stored["switches"])
+
+    def deliveries_before_reply(self, delivery_ids: Sequence[str]) -> list[str]:
+        """Those that a fault lets go before the answer to the request that caused them."""
+        return [
+            delivery_id
+            for delivery_id in delivery_ids
+            if (delivery := self.store.find(COLLECTION, delivery_id)) is not None
+            and delivery.get("fault", {}).get("kind") == WebhookFaultKind.BEFORE_REPLY
+        ]
 
     def close(self) -> None:
         """Release the storage."""

@@ -86,13 +86,13 @@ class Hostility:
 
     async def after(self, answer: Answer, deliveries: Sequence[str] = ()) -> Answer:
         """The answer as the caller gets it, when the caller gets it."""
+        if first := self._go_first(deliveries):
+            await self._world.courier.first_attempts(first)
         fault = self._fault
         if fault is None:
             return answer
         if self.kind is FaultKind.DELAY_AFTER:
             await asyncio.sleep(fault.delay_ms / 1000)
-        if self.kind is FaultKind.REPLY_AFTER_WEBHOOKS:
-            await self._world.courier.first_attempts(deliveries)
         if self.kind is FaultKind.TIMEOUT_AFTER:
             await self._hang()
             return NO_ANSWER
@@ -102,6 +102,12 @@ class Hostility:
             return gateway_error(fault.status)
         ending = _ENDINGS.get(fault.kind, Ending.WHOLE)
         return replace(answer, ending=ending, drip_ms=fault.delay_ms)
+
+    def _go_first(self, deliveries: Sequence[str]) -> Sequence[str]:
+        """The deliveries whose first attempt the answer waits for."""
+        if self.kind is FaultKind.REPLY_AFTER_WEBHOOKS:
+            return deliveries
+        return self._world.deliveries_before_reply(deliveries)
 
     async def _hang(self) -> None:
         try:
