@@ -103,6 +103,7 @@ class _Check:
 
     def _any_of(self, options: list[Schema], raw: Any, name: str, path: str) -> Any:
         if raw == "" and any(option.get("enum") == [""] for option in options):
+            self._clear(name, path)
             return ""
         fitting = [option for option in options if self._suits(option, raw)]
         if isinstance(raw, dict):
@@ -110,6 +111,12 @@ class _Check:
         if fitting:
             return self.value(fitting[0], raw, name, path)
         raise parameter_invalid(name, f"Invalid value for {name}")
+
+    def _clear(self, name: str, path: str) -> None:
+        """To clear a place as a whole, it or something in it must be modelled."""
+        inside = (f"{path}.", f"{path}[")
+        if path not in self._paths and not any(known.startswith(inside) for known in self._paths):
+            raise not_modelled(f"the parameter {name}", param=name)
 
     def _as_text(self, raw: Any) -> Any:
         """A JSON scalar of `/v2/` as a form would have written it."""
