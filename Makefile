@@ -8,7 +8,7 @@ BIN := .venv/bin
 SOURCES := $(wildcard libs/*/src services/*/src)
 PYTEST_ARGS ?=
 
-.PHONY: help setup packages demo up down status logs doctor test test-unit lint format types arch ci lock clean
+.PHONY: help setup packages demo up down status logs doctor test test-unit model lint format types arch ci lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test: packages ## the whole suite, on a real database and a real Kafka
 
 test-unit: setup ## the tests that need no server
 	@$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
+
+model: setup ## the write path's protocol, explored whole: 3 workers, 2 intents (about 6 minutes)
+	@$(BIN)/python -m tests.model
 
 lint: setup ## ruff: rules and format
 	@$(BIN)/ruff check .
