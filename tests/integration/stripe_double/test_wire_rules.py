@@ -96,7 +96,7 @@ def test_malformed_bodies_are_400(raw: httpx.Client, body: bytes) -> None:
 def test_operations_are_known_modelled_or_refused(raw: httpx.Client) -> None:
     assert raw.get("/v1/nonsense").status_code == 404
     assert raw.get("/v1/customers/search?query=x").status_code == 501
-    unmodelled = raw.post("/v1/refunds")
+    unmodelled = raw.post("/v1/topups")
     assert unmodelled.status_code == 501
     assert unmodelled.headers["stripe-should-retry"] == "false"
     assert raw.delete("/v1/checkout/sessions/cs_1").status_code == 404
@@ -105,7 +105,7 @@ def test_operations_are_known_modelled_or_refused(raw: httpx.Client) -> None:
 def test_a_loud_refusal_is_not_retried(double: Any, new_client: Any) -> None:
     client = new_client(double, max_network_retries=2)
     with pytest.raises(stripe.APIError):
-        client.v1.refunds.create({"payment_intent": "pi_1"})
+        client.v1.topups.create({"amount": 100, "currency": "usd"})
     assert len(double.ledger("request")) == 1
 
 

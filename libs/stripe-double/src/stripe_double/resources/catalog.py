@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from stripe_double.engine.deadlines import Deadline
 from stripe_double.engine.errors import ApiError, invalid_request, not_modelled
 from stripe_double.resources import (
+    balance_transactions,
     charges,
     checkout_creation,
     checkout_sessions,
     customers,
+    disputes,
+    early_fraud_warnings,
     events,
     invoice_payments,
     invoices,
-    payment_intents,
+    payment_intent_operations,
     payment_links,
     payment_methods,
     payment_pages,
@@ -22,12 +25,15 @@ from stripe_double.resources import (
     portal_sessions,
     prices,
     products,
+    refunds,
     renewals,
+    settlements,
+    setup_intents,
     subscriptions,
     webhook_endpoints,
 )
 from stripe_double.resources.operations import Operation
-from stripe_double.wire.parameters import known_paths
+from stripe_double.wire.tables import known_paths
 
 OPERATIONS: tuple[Operation, ...] = (
     *customers.OPERATIONS,
@@ -42,19 +48,31 @@ OPERATIONS: tuple[Operation, ...] = (
     *subscriptions.OPERATIONS,
     *invoices.OPERATIONS,
     *invoice_payments.OPERATIONS,
-    *payment_intents.OPERATIONS,
+    *payment_intent_operations.OPERATIONS,
+    *setup_intents.OPERATIONS,
     *charges.OPERATIONS,
+    *refunds.OPERATIONS,
+    *disputes.OPERATIONS,
+    *early_fraud_warnings.OPERATIONS,
+    *balance_transactions.OPERATIONS,
     *payment_methods.OPERATIONS,
     *events.OPERATIONS,
     *webhook_endpoints.OPERATIONS,
 )
 
-DEADLINES: dict[str, Deadline] = {**checkout_sessions.DEADLINES, **renewals.DEADLINES}
+DEADLINES: dict[str, Deadline] = {
+    **checkout_sessions.DEADLINES,
+    **disputes.DEADLINES,
+    **refunds.DEADLINES,
+    **renewals.DEADLINES,
+    **settlements.DEADLINES,
+}
 
 INCLUDABLES = {
     ("checkout.session", "line_items"): checkout_sessions.included_line_items,
     ("payment_link", "line_items"): payment_links.included_line_items,
     ("invoice", "payments"): invoice_payments.included,
+    ("charge", "refunds"): charges.included_refunds,
 }
 
 _ROWS = {(row.method, row.path): row for row in OPERATIONS}

@@ -11,18 +11,21 @@ from dataclasses import dataclass
 from stripe_double.engine.errors import ApiError, card_declined, invalid_request
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
-from stripe_double.resources import invoices, payment_intents, payment_links
+from stripe_double.resources import banks, invoices, payment_intents, payment_links
 from stripe_double.resources.checkout_sessions import LIFECYCLE, PLAN
 from stripe_double.resources.customers import new_customer
-from stripe_double.resources.payment_methods import Card, decline_code_of, new_payment_method
+from stripe_double.resources.intent_parameters import shipping_from
+from stripe_double.resources.payment_methods import attached, decline_code_of, new_payment_method
 from stripe_double.resources.subscriptions import new_subscription
+from stripe_double.resources.test_accounts import Account
+from stripe_double.resources.test_cards import Card
 
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """What the person typed: a test card, or a payment method made before."""
+    """What the person typed: a test card or account, or a payment method made before."""
 
-    card: Card | None = None
+    card: Card | Account | None = None
     method: Record | None = None
     email: str | None = None
     name: str | None = None
@@ -56,7 +59,7 @@ def pay_session(tx: Transaction, session: Record, buyer: Buyer) -> JsonObject | 
                 "email": buyer.email or customer["email"],
                 "name": buyer.name or customer["name"],
             },
-            "payment_status": "paid" if amount_due else "no_payment_required",
+            "payment_status": _payment_status(tx, made, amount_due),
             "status": LIFECYCLE.next(session["status"], "complete"),
             "url": None,
         }
@@ -64,6 +67,36 @@ def pay_session(tx: Transaction, session: Record, buyer: Buyer) -> JsonObject | 
     tx.emit("checkout.session.completed", after)
     payment_links.note_completion(tx, after)
     return after
+
+
+def _payment_status(tx: Transaction, made: JsonObject, amount_due: int) -> str:
+    """A debit under way leaves the session complete and unpaid."""
+    if not amount_due:
+        return "no_payment_required"
+    if "invoice" in made:
+        return "paid" if tx.get("invoice", made["invoice"])["status"] == "paid" else "unpaid"
+    intent = tx.get("payment_intent", made["payment_intent"])
+    return "paid" if intent["status"] in {"succeeded", "requires_capture"} else "unpaid"
+
+
+def note_payment(tx: Transaction, intent: Record, purpose: Record) -> None:
+    """A debit that a completed session began has ended: the session tells how."""
+    session = _session_of(tx, purpose)
+    if session is None or (session["status"], session["payment_status"]) != ("complete", "unpaid"):
+        return
+    if intent["status"] == "succeeded":
+        after = tx.put({**session, "payment_status": "paid"})
+        tx.emit("checkout.session.async_payment_succeeded", after)
+    elif intent["status"] == "requires_payment_method":
+        tx.emit("checkout.session.async_payment_failed", session)
+
+
+def _session_of(tx: Transaction, purpose: Record) -> Record | None:
+    if purpose.get("session"):
+        return tx.find("checkout.session", purpose["session"])
+    subscription = purpose.get("subscription")
+    where = {"subscription": subscription}
+    return next(tx.newest("checkout.session", where=where), None) if subscription else None
 
 
 def _amount_due(session: Record, plan: Record) -> int:
@@ -74,7 +107,7 @@ def _amount_due(session: Record, plan: Record) -> int:
 def _refusal(tx: Transaction, buyer: Buyer) -> str | None:
     if buyer.method is not None:
         return decline_code_of(tx, buyer.method["id"])
-    return None if buyer.card is None else buyer.card.decline_code
+    return buyer.card.decline_code if isinstance(buyer.card, Card) else None
 
 
 def _decline(tx: Transaction, session: Record, amount_due: int, decline_code: str) -> ApiError:
@@ -101,15 +134,19 @@ def _customer(tx: Transaction, session: Record, buyer: Buyer) -> Record:
 
 
 def _method(tx: Transaction, customer: Record, buyer: Buyer) -> Record:
+    """The payment method, attached; the buyer is there to prove that it is his."""
     if buyer.method is not None:
-        after = tx.put({**buyer.method, "customer": customer["id"]})
-        if buyer.method["customer"] is None:
-            tx.emit("payment_method.attached", after)
-        return after
-    if buyer.card is None:
+        method = attached(tx, buyer.method, customer["id"])
+    elif buyer.card is None:
         raise invalid_request("A payment method is required to complete this session.")
-    billing = {"email": buyer.email or customer["email"], "name": buyer.name or customer["name"]}
-    return new_payment_method(tx, buyer.card, customer=customer["id"], billing=billing)
+    else:
+        billing = {
+            "email": buyer.email or customer["email"],
+            "name": buyer.name or customer["name"],
+        }
+        method = new_payment_method(tx, buyer.card, customer=customer["id"], billing=billing)
+    banks.prove(tx, method["id"])
+    return method
 
 
 def _subscribe(tx: Transaction, customer: Record, method: Record, plan: Record) -> JsonObject:
@@ -150,6 +187,11 @@ def _charge_once(
         customer=customer["id"],
         description=data.get("description"),
         metadata=data.get("metadata"),
+        values={
+            "payment_method_types": session["payment_method_types"],
+            "setup_future_usage": data.get("setup_future_usage") or "off_session",
+            "shipping": shipping_from(data),
+        },
     )
     purpose = {"session": session["id"]}
     payment_intents.attempt(tx, intent, method, decline_code=None, purpose=purpose)

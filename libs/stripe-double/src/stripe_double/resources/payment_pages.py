@@ -7,7 +7,9 @@ from stripe_double.engine.records import JsonObject
 from stripe_double.engine.transactions import Transaction
 from stripe_double.resources.checkout_completion import Buyer, pay_session
 from stripe_double.resources.operations import Call, operation
-from stripe_double.resources.payment_methods import Card, named
+from stripe_double.resources.payment_methods import named
+from stripe_double.resources.test_accounts import Account
+from stripe_double.resources.test_cards import Card
 
 
 def retrieve(tx: Transaction, call: Call) -> JsonObject:
@@ -28,7 +30,7 @@ def confirm(tx: Transaction, call: Call) -> JsonObject | ApiError:
             param="expected_amount",
         )
     paying = named(tx, params["payment_method"], param="payment_method")
-    if isinstance(paying, Card):
+    if isinstance(paying, (Card, Account)):
         return pay_session(tx, session, Buyer(card=paying))
     email = paying["billing_details"]["email"]
     return pay_session(tx, session, Buyer(method=paying, email=email))

@@ -13,6 +13,12 @@ _MAX_DEPTH = 4
 
 # Fields whose value is an id that may be expanded: field name -> collection.
 _BY_FIELD = {
+    "balance_transaction": "balance_transaction",
+    "coupon": "coupon",
+    "failure_balance_transaction": "balance_transaction",
+    "latest_attempt": "setup_attempt",
+    "promotion_code": "promotion_code",
+    "setup_intent": "setup_intent",
     "customer": "customer",
     "product": "product",
     "price": "price",
