@@ -138,6 +138,13 @@ async def test_signed_content_that_is_no_event_is_refused_and_not_kept(
     assert log.records == []
 
 
+async def test_an_object_without_identity_is_keyed_by_its_event(log: MemoryEventLog) -> None:
+    """`balance.available` and its like name neither a customer nor an id, and must not be lost."""
+    payload = body(type="balance.available", data={"object": {"object": "balance"}})
+    assert (await deliver(endpoint(log), payload)).status == 200
+    assert [record[0] for record in log.records] == [b"evt_1"]
+
+
 async def test_duplicate_keys_mean_the_last_one_everywhere(log: MemoryEventLog) -> None:
     payload = body().replace(b'{"id": "evt_1"', b'{"id": "evt_0", "id": "evt_1"', 1)
     assert (await deliver(endpoint(log), payload)).status == 200

@@ -26,7 +26,8 @@ _CREATED_MAX: Final = 9_999_999_999
 
 @dataclass(frozen=True, slots=True)
 class StripeEvent:
-    """What routing needs. `created` in epoch seconds; `key` is the customer, else the object."""
+    """What routing needs. `created` in epoch seconds; `key` is the customer, else the object, else
+    the event itself: an object without identity (`balance`) has no history to keep in order."""
 
     id: str
     type: str
@@ -72,7 +73,7 @@ def _parse(payload: bytes) -> dict[str, Any] | None:
 def _route(event: dict[str, Any]) -> StripeEvent | None:
     event_id = _matching(_EVENT_ID, event.get("id"))
     event_type = _matching(_EVENT_TYPE, event.get("type"))
-    key = _routing_key(event.get("data"))
+    key = _routing_key(event.get("data"), event_id)
     created, livemode, version = (
         event.get("created"),
         event.get("livemode"),
@@ -89,12 +90,15 @@ def _route(event: dict[str, Any]) -> StripeEvent | None:
     return StripeEvent(event_id, event_type, created, version, livemode, key)
 
 
-def _routing_key(data: Any) -> str | None:
+def _routing_key(data: Any, event_id: str | None) -> str | None:
     # Everything of one customer in one partition, so that its order is kept.
     subject = data.get("object") if isinstance(data, dict) else None
     if not isinstance(subject, dict):
         return None
-    return _matching(_OBJECT_ID, routing_subject(subject))
+    key = routing_subject(subject)
+    if key is None and isinstance(subject.get("object"), str):
+        return event_id
+    return _matching(_OBJECT_ID, key)
 
 
 def _matching(pattern: re.Pattern[str], value: Any) -> str | None:
