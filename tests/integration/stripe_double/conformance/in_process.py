@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import stripe
 
 from stripe_double.double import StripeDouble
+from stripe_double.engine.errors import ApiError
 from stripe_double.resources.catalog import find_route
 from stripe_double.settings import Settings
 from stripe_double.testing import TEST_API_KEY
@@ -32,8 +33,11 @@ class Exchange:
 
     @property
     def route(self) -> str:
-        """`METHOD /v1/path/{id}`."""
-        return find_route(self.method, self.path).operation.route
+        """`METHOD /v1/path/{id}`; empty if the double has no such row."""
+        try:
+            return find_route(self.method, self.path).operation.route
+        except ApiError:
+            return ""
 
 
 class Transport(stripe.HTTPClient):

@@ -33,7 +33,9 @@ def spec_operations() -> Mapping[str, Any]:
     for route, given in json.loads(text)["ops"].items():
         schema = given["body"] or {"type": "object", "properties": {}}
         if given["query"]:
-            required = [name for name, value in given["query"].items() if value.get("required")]
+            required = [
+                name for name, value in given["query"].items() if value.get("required") is True
+            ]
             schema = {"type": "object", "properties": given["query"], "required": required}
         found[_ID.sub("{id}", route)] = schema
     return found

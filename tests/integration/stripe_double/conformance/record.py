@@ -1,0 +1,71 @@
+"""All scenarios run once; what was said and what happened, sorted for the tests."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import stripe
+from tests.integration.stripe_double.conformance.in_process import Exchange, Shop
+from tests.integration.stripe_double.conformance.scenarios import (
+    billing,
+    buying,
+    catalogue,
+    listening,
+    paying,
+    subscribing,
+)
+
+from stripe_double.resources.catalog import OPERATIONS
+
+NOT_MODELLED = "not_modelled_by_stripe_double"
+_MODULES = (catalogue, buying, subscribing, billing, paying, listening)
+SCENARIOS: dict[str, Callable[[Shop], None]] = {
+    f"{module.__name__.split('.')[-1]}.{scenario.__name__}": scenario
+    for module in _MODULES
+    for scenario in module.SCENARIOS
+}
+
+
+@dataclass
+class Record:
+    """`by_sdk` and `swept`: exchanges by route; `events`: by type; `failures`: by scenario."""
+
+    by_sdk: dict[str, list[Exchange]] = field(default_factory=lambda: defaultdict(list))
+    swept: dict[str, list[Exchange]] = field(default_factory=lambda: defaultdict(list))
+    events: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+def run_all() -> Record:
+    """Every scenario in a world of its own, then every object of that world, read again."""
+    record = Record()
+    for name, scenario in SCENARIOS.items():
+        shop = Shop(seed=name)
+        try:
+            scenario(shop)
+        except stripe.StripeError as error:
+            record.failures[name] = f"{error.http_status} {error.code} {error.user_message}"
+        for exchange in shop.exchanges:
+            record.by_sdk[exchange.route].append(exchange)
+        _sweep(shop, record)
+        shop.close()
+    return record
+
+
+def _sweep(shop: Shop, record: Record) -> None:
+    told = len(shop.exchanges)
+    one = {row.path for row in OPERATIONS if row.method == "GET"}
+    for row in OPERATIONS:
+        if row.method != "GET" or "{id}" in row.path or f"{row.path}/{{id}}" not in one:
+            continue
+        query = "limit=100&status=all" if row.path == "/v1/subscriptions" else "limit=100"
+        status, listed = shop.ask("GET", row.path, query)
+        for found in listed["data"] if status == 200 else ():
+            shop.ask("GET", f"{row.path}/{found['id']}")
+    for exchange in shop.exchanges[told:]:
+        record.swept[exchange.route].append(exchange)
+    for event in shop.control.objects("event"):
+        record.events[event["type"]].append(event)
