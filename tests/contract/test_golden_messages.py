@@ -22,6 +22,7 @@ from billing_common.contracts.stripe_event_headers import StripeEventHeaders
 GOLDEN = Path(__file__).parent / "golden"
 READERS: dict[str, type[Message]] = {
     "command_start_subscription_checkout.v1": Command,
+    "command_start_one_off_checkout.v1": Command,
     "command_recover_operation.v1": Command,
     "reply.v1": Reply,
     "change.v1": Change,

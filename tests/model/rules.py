@@ -12,7 +12,6 @@ from functools import cache
 from itertools import pairwise
 from typing import Final
 
-from checkout.decisions.admission import Admitted, Blocked, decide_admission
 from tests.model.world import OPEN, PAID, Op, Row
 
 from billing_common.domain.checkout_session import (
@@ -38,8 +37,11 @@ from billing_common.domain.provider_objects import (
 )
 from billing_common.domain.subscription import Subscription, SubscriptionStatus
 from checkout.decisions.answers import Asked
-from checkout.decisions.finalisation import AnswerStored, Close, Fenced, decide_finalisation
-from checkout.decisions.frozen_request import EXPIRY_DISTANCE_MIN, CheckoutIntent, freeze
+from checkout.decisions.blockade import decide_blockade
+from checkout.decisions.checkout_params import SCHEMA_VERSION
+from checkout.decisions.deadlines import EXPIRY_DISTANCE_MIN, Deadlines, session_deadlines
+from checkout.decisions.finalisation import Binding, CleanUp, Standing, decide_standing
+from checkout.decisions.frozen_request import freeze
 from checkout.decisions.recovery import (
     End,
     FinishKnown,
@@ -47,6 +49,9 @@ from checkout.decisions.recovery import (
     decide_recovery,
     hold_end,
 )
+from checkout.decisions.session_binding import bind_session, expiries
+from checkout.decisions.situation import Admitted, Names, Situation
+from checkout.decisions.subscription_checkout import decide_subscription_checkout
 from projection.decisions.event import Applied, StripeEvent
 from projection.decisions.sessions import fold_session, reconcile_sessions
 from projection.decisions.state import EntityState
@@ -66,19 +71,41 @@ ENTITY: Final = 1
 
 
 def _frozen_at(moment: datetime) -> FrozenRequest:
+    deadlines = session_deadlines(moment)
+    verdict = decide_subscription_checkout(_situation((), deadlines, moment))
+    assert isinstance(verdict, Admitted)
     return freeze(
-        CheckoutIntent(
-            billable_entity_id=ENTITY,
-            idempotency_row_id=1,
-            operation_key="0" * 64,
-            provider_customer_id="cus_1",
-            provider_price_id="price_1",
-            public_url="https://app.example.com",
-            success_path="/done",
-            cancel_path="/billing",
-        ),
+        verdict.params,
+        schema_version=SCHEMA_VERSION,
         provenance=PROVENANCE,
+        deadlines=deadlines,
         now=moment,
+    )
+
+
+class _Price:
+    provider_price_id = "price_1"
+    currency = "usd"
+
+
+class _Paths:
+    success_path = "/done"
+    cancel_path = "/billing"
+
+
+def _situation(
+    subscriptions: tuple[Subscription, ...], deadlines: Deadlines, now: datetime
+) -> Situation[_Paths, tuple[_Price, ...]]:
+    return Situation(
+        payload=_Paths(),
+        gathered=(_Price(),),
+        names=Names(ENTITY, "0" * 64, 1),
+        subscriptions=subscriptions,
+        provider_customer_id="cus_1",
+        currency="usd",
+        public_url="https://app.example.com",
+        deadlines=deadlines,
+        now=now,
     )
 
 
@@ -253,33 +280,25 @@ def admit(
     foreign: bool,
 ) -> tuple[str, tuple[Row | None, ...]]:
     """Tx A's checks: blocked, refused or admitted; and the rows with the lapsed ones ended."""
-    admission = decide_admission(
-        subscriptions=_subscriptions(subs, foreign=foreign),
-        sessions=_sessions(rows, ages),
-        prices=(_Price(),),
-        currency="usd",
-        now=NOW,
-    )
-    ended = {session.operation_key: _row(session) for session in admission.ended}
+    blockade = decide_blockade(_sessions(rows, ages), now=NOW)
+    ended = {session.operation_key: _row(session) for session in blockade.ended}
     left = tuple(ended.get(key_of(intent), row) for intent, row in enumerate(rows))
-    match admission.verdict:
-        case Blocked():
-            return "blocked", left
-        case Admitted():
-            return "admitted", left
-        case _:
-            return "refused", left
-
-
-class _Price:
-    provider_price_id = "price_1"
-    currency = "usd"
+    if blockade.blocked is not None:
+        return "blocked", left
+    known = tuple(_subscriptions(subs, foreign=foreign))
+    verdict = decide_subscription_checkout(_situation(known, session_deadlines(NOW), NOW))
+    return ("admitted" if isinstance(verdict, Admitted) else "refused"), left
 
 
 @cache
 def recover(intent: int, op: Op, age: int) -> tuple[object, ...]:
     """R1's choice: ("retrieve", session), ("repeat",) or ("end", event, has_hold)."""
-    decision = decide_recovery(_operation(intent, op, age), provenance=PROVENANCE, now=NOW)
+    decision = decide_recovery(
+        _operation(intent, op, age),
+        provenance=PROVENANCE,
+        schema_version=SCHEMA_VERSION,
+        now=NOW,
+    )
     match decision:
         case FinishKnown(name):
             return ("retrieve", int(name.removeprefix("cs_")))
@@ -302,35 +321,38 @@ def finalise(
     is_fresh: bool,
 ) -> tuple[object, ...]:
     """Tx B: ("fenced",), ("stored", jobs) or ("close", op, row, jobs)."""
-    decision = decide_finalisation(
-        operation=_operation(intent, op, ages[intent]),
-        lease_version=1 if is_fresh else 0,
-        subscriptions=_subscriptions(subs, foreign=foreign),
-        sessions=_sessions(rows, ages),
-        found=_at_stripe(intent, found[0], found[1], ages[intent]),
-        asked=Asked(key_of(intent), "req_1"),
+    operation = _operation(intent, op, ages[intent])
+    at_stripe = _at_stripe(intent, found[0], found[1], ages[intent])
+    standing = decide_standing(operation, lease_version=1 if is_fresh else 0)
+    if standing is Standing.FENCED:
+        return ("fenced",)
+    if standing is Standing.FINISHED:
+        is_bound = operation.provider_session_id == at_stripe.id
+        return ("stored", () if is_bound else _indices(expiries(at_stripe)))
+    decision = bind_session(
+        Binding(
+            operation=operation,
+            subscriptions=tuple(_subscriptions(subs, foreign=foreign)),
+            sessions=_sessions(rows, ages),
+            found=at_stripe,
+            asked=Asked(key_of(intent), "req_1"),
+        )
     )
-    match decision:
-        case Fenced():
-            return ("fenced",)
-        case AnswerStored(names):
-            return ("stored", _indices(names))
-        case Close():
-            row = _row(decision.session)
-            url = row.session is not None and url_of(row.session) in decision.answer.body
-            bound = decision.provider_session_id
-            closed = Op(
-                after(PENDING, decision.event.value),
-                is_leased=False,
-                session=None if bound is None else int(bound.removeprefix("cs_")),
-                url=url,
-            )
-            return ("close", closed, row, _indices(decision.expire_session_ids))
-    raise AssertionError(decision)
+    assert decision.session is not None
+    row = _row(decision.session)
+    url = row.session is not None and url_of(row.session) in decision.answer.body
+    bound = decision.provider_object_id
+    closed = Op(
+        after(PENDING, decision.event.value),
+        is_leased=False,
+        session=None if bound is None else int(bound.removeprefix("cs_")),
+        url=url,
+    )
+    return ("close", closed, row, _indices(decision.clean_ups))
 
 
-def _indices(names: tuple[str, ...]) -> tuple[int, ...]:
-    return tuple(int(name.removeprefix("cs_")) for name in names)
+def _indices(jobs: tuple[CleanUp, ...]) -> tuple[int, ...]:
+    return tuple(int(job.provider_object_id.removeprefix("cs_")) for job in jobs)
 
 
 @cache

@@ -5,6 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from billing_common.contracts.commands import (
+    BillingWrite,
+    StartOneOffCheckout,
+    StartSubscriptionCheckout,
+)
 from billing_common.domain.canonical_json import sha256_hex
 from billing_common.domain.checkout_session import CheckoutSession, SessionFlow, SessionStatus
 from billing_common.domain.idempotency import Action, FrozenRequest, Operation, OperationStatus
@@ -12,12 +17,33 @@ from billing_common.domain.provider_objects import ProviderSession, ProviderSess
 from billing_common.domain.subscription import CURRENT_CAPABLE, Subscription, SubscriptionStatus
 from billing_common.stripe_api.port import Provenance
 from checkout.decisions.answers import Asked
+from checkout.decisions.deadlines import session_deadlines
+from checkout.decisions.situation import Names, Situation
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 OURS = "a" * 64
 THEIRS = "b" * 64
 ASKED = Asked(OURS, "req_1")
 PROVENANCE = Provenance("stripe", "stripe-python", "16.1.0", "2026-10-28.endive")
+SUBSCRIPTION = StartSubscriptionCheckout(
+    client_idempotency_key="click-1",
+    request_fingerprint_hash="f" * 64,
+    normalized_request={},
+    plan_code="pro",
+    success_path="/done?plan=pro",
+    cancel_path="/",
+)
+ONE_OFF = StartOneOffCheckout(
+    client_idempotency_key="click-1",
+    request_fingerprint_hash="f" * 64,
+    normalized_request={},
+    name="Consulting",
+    amount_minor=12_345,
+    quantity=2,
+    currency="usd",
+    success_path="/done",
+    cancel_path="/",
+)
 PARAMS = '{"customer":"cus_1","mode":"subscription"}'
 
 
@@ -133,6 +159,23 @@ def subscription(status: SubscriptionStatus, **changes: Any) -> Subscription:
             "operation_key": THEIRS,
             "watermark": None,
             "row_version": 1,
+            **changes,
+        }
+    )
+
+
+def situation(payload: BillingWrite, **changes: Any) -> Situation[Any, Any]:
+    return Situation(
+        **{
+            "payload": payload,
+            "gathered": None,
+            "names": Names(1, OURS, 7),
+            "subscriptions": (),
+            "provider_customer_id": "cus_1",
+            "currency": "usd",
+            "public_url": "https://app.example.com/",
+            "deadlines": session_deadlines(NOW),
+            "now": NOW,
             **changes,
         }
     )

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from tests.unit.checkout.builders import NOW, THEIRS, operation, session, subscription
+from tests.unit.checkout.builders import (
+    NOW,
+    SUBSCRIPTION,
+    THEIRS,
+    operation,
+    session,
+    situation,
+    subscription,
+)
 
 from billing_common.domain.checkout_session import (
     BLOCKING,
@@ -18,15 +26,8 @@ from billing_common.domain.errors import BugError
 from billing_common.domain.failure_codes import FAILURES, FailureCode
 from billing_common.domain.idempotency import OperationStatus
 from billing_common.domain.subscription import CURRENT_CAPABLE, SubscriptionStatus
-from checkout.decisions.admission import (
-    Admission,
-    Admitted,
-    Blocked,
-    Refused,
-    decide_admission,
-    end_lapsed,
-)
 from checkout.decisions.answers import stored_answer
+from checkout.decisions.blockade import Blockade, decide_blockade, end_lapsed
 from checkout.decisions.claim import (
     InProgress,
     KeyConflict,
@@ -35,6 +36,8 @@ from checkout.decisions.claim import (
     decide_existing,
 )
 from checkout.decisions.pricing import decide_price
+from checkout.decisions.situation import Admitted, Refused, Verdict
+from checkout.decisions.subscription_checkout import decide_subscription_checkout
 
 _S = SessionStatus
 
@@ -45,14 +48,17 @@ class Price:
     currency: str = "usd"
 
 
-def admit(*, subscriptions=(), sessions=(), prices=(Price(),)) -> Admission:
-    return decide_admission(
-        subscriptions=subscriptions, sessions=sessions, prices=prices, currency="usd", now=NOW
+def decide(*, subscriptions=(), prices=(Price(),)) -> Verdict:
+    return decide_subscription_checkout(
+        situation(SUBSCRIPTION, gathered=prices, subscriptions=subscriptions)
     )
 
 
 def test_a_free_entity_is_admitted() -> None:
-    assert admit() == Admission((), Admitted("price_1"))
+    assert decide_blockade((), now=NOW) == Blockade((), None)
+    verdict = decide()
+    assert isinstance(verdict, Admitted)
+    assert verdict.params["line_items"] == [{"price": "price_1", "quantity": 1}]
 
 
 @pytest.mark.requirement("CHK-03")
@@ -61,18 +67,18 @@ def test_a_free_entity_is_admitted() -> None:
 def test_a_row_blocks_or_has_lapsed_never_both(status: SessionStatus, seconds: int) -> None:
     row = session(status, operation_key=THEIRS, expires_at=NOW + timedelta(seconds=seconds))
 
-    admission = admit(sessions=(row,))
+    blockade = decide_blockade((row,), now=NOW)
 
-    is_blocked = isinstance(admission.verdict, Blocked)
-    assert not (is_blocked and admission.ended)
-    assert (is_blocked or bool(admission.ended)) == (status in BLOCKING)
+    is_blocked = blockade.blocked is not None
+    assert not (is_blocked and blockade.ended)
+    assert (is_blocked or bool(blockade.ended)) == (status in BLOCKING)
     if status is _S.OPEN:
         assert is_blocked == (seconds > -EXPIRY_GRACE.total_seconds())
     if status is _S.RECOVERY_VERIFICATION_PENDING:
         assert is_blocked == (seconds > 0)
-    if isinstance(admission.verdict, Blocked):
-        assert FAILURES[admission.verdict.code].is_transient, "a block must not burn the key"
-    for ended in admission.ended:
+    if blockade.blocked is not None:
+        assert FAILURES[blockade.blocked.code].is_transient, "a block must not burn the key"
+    for ended in blockade.ended:
         assert ended.status not in BLOCKING
         assert ended.checkout_url is None
 
@@ -89,25 +95,26 @@ def test_a_row_blocks_or_has_lapsed_never_both(status: SessionStatus, seconds: i
     ],
 )
 def test_only_a_bound_payable_session_shows_its_url(changes, *, shows_url: bool) -> None:
-    verdict = admit(sessions=(session(_S.OPEN, operation_key=THEIRS, **changes),)).verdict
+    row = session(_S.OPEN, operation_key=THEIRS, **changes)
+    blocked = decide_blockade((row,), now=NOW).blocked
 
-    assert isinstance(verdict, Blocked)
-    assert ("checkoutUrl" in verdict.details) == shows_url
-    assert verdict.details["operationKey"] == THEIRS
-    assert "cs_1" not in str(verdict.details)
+    assert blocked is not None
+    assert ("checkoutUrl" in blocked.details) == shows_url
+    assert blocked.details["operationKey"] == THEIRS
+    assert "cs_1" not in str(blocked.details)
 
 
-def test_a_one_off_session_neither_blocks_nor_is_blocked() -> None:
+def test_a_one_off_session_does_not_block() -> None:
     row = session(_S.OPEN, flow=SessionFlow.ONE_OFF)
 
-    assert isinstance(admit(sessions=(row,)).verdict, Admitted)
+    assert decide_blockade((row,), now=NOW).blocked is None
 
 
 @pytest.mark.requirement("SCOPE-03")
 @pytest.mark.parametrize("status", SubscriptionStatus)
 @pytest.mark.parametrize("is_current", [True, False])
 def test_any_live_subscription_refuses(status: SubscriptionStatus, *, is_current: bool) -> None:
-    verdict = admit(subscriptions=(subscription(status, is_current=is_current),)).verdict
+    verdict = decide(subscriptions=(subscription(status, is_current=is_current),))
 
     expected = Refused(FailureCode.SUBSCRIPTION_EXISTS_USE_PORTAL)
     assert (verdict == expected) == (status in CURRENT_CAPABLE)

@@ -16,56 +16,68 @@ from tests.unit.checkout.builders import (
     subscription,
 )
 
-from billing_common.domain.checkout_session import BLOCKING, SESSION, CheckoutSession, SessionStatus
+from billing_common.domain.checkout_session import (
+    BLOCKING,
+    SESSION,
+    CheckoutSession,
+    SessionFlow,
+    SessionStatus,
+)
 from billing_common.domain.failure_codes import FailureCode
-from billing_common.domain.idempotency import OperationEvent, OperationStatus
+from billing_common.domain.idempotency import Operation, OperationEvent, OperationStatus
+from billing_common.domain.outbox_job import EXPIRE_CHECKOUT_SESSION
 from billing_common.domain.provider_objects import ProviderSession, ProviderSessionStatus
 from billing_common.domain.subscription import CURRENT_CAPABLE, Subscription, SubscriptionStatus
-from checkout.decisions.finalisation import AnswerStored, Close, Fenced, decide_finalisation
+from checkout.decisions.finalisation import Binding, CleanUp, Close, Standing, decide_standing
+from checkout.decisions.session_binding import bind_session, expiries
 
 _P, _S = ProviderSessionStatus, SessionStatus
 
 
-def decide(
+def close(
     *,
-    row: object = None,
-    lease_version: int = 1,
+    row: Operation | None = None,
     subscriptions: tuple[Subscription, ...] = (),
     sessions: tuple[CheckoutSession, ...] = (),
     at_provider: ProviderSession | None = None,
-) -> AnswerStored | Fenced | Close:
-    return decide_finalisation(
-        operation=row or operation(),  # type: ignore[arg-type]
-        lease_version=lease_version,
-        subscriptions=subscriptions,
-        sessions=sessions,
-        found=at_provider or found(),
-        asked=ASKED,
+) -> Close:
+    """What a worker that still has the lease does with the session that it found."""
+    decision = bind_session(
+        Binding(
+            operation=row or operation(),
+            subscriptions=subscriptions,
+            sessions=sessions,
+            found=at_provider or found(),
+            asked=ASKED,
+        )
     )
-
-
-def close(**facts: object) -> Close:
-    decision = decide(**facts)  # type: ignore[arg-type]
-    assert isinstance(decision, Close)
+    assert decision.session is not None
     return decision
+
+
+def expiry(*session_ids: str) -> tuple[CleanUp, ...]:
+    return tuple(CleanUp(EXPIRE_CHECKOUT_SESSION, session_id) for session_id in session_ids)
 
 
 @pytest.mark.requirement("IDEM-20")
 @pytest.mark.parametrize("status", [s for s in OperationStatus if s is not OperationStatus.PENDING])
 @pytest.mark.parametrize("lease_version", [1, 2])
 def test_a_finished_row_is_never_flipped(status: OperationStatus, lease_version: int) -> None:
-    mine = operation(status=status, lease_version=2, provider_session_id="cs_1")
-    assert decide(row=mine, lease_version=lease_version) == AnswerStored(())
+    mine = operation(status=status, lease_version=2)
 
-    unbound = operation(status=status, lease_version=2, provider_session_id=None)
-    assert decide(row=unbound, lease_version=lease_version) == AnswerStored(("cs_1",))
-    assert decide(row=unbound, at_provider=found(_P.COMPLETE)) == AnswerStored(())
+    assert decide_standing(mine, lease_version=lease_version) is Standing.FINISHED
 
 
 @pytest.mark.requirement("IDEM-10")
 @pytest.mark.parametrize("held", [1, 3])
 def test_another_lease_fences(held: int) -> None:
-    assert decide(row=operation(lease_version=2), lease_version=held) == Fenced()
+    assert decide_standing(operation(lease_version=2), lease_version=held) is Standing.FENCED
+    assert decide_standing(operation(lease_version=held), lease_version=held) is Standing.OURS
+
+
+@pytest.mark.parametrize("status", _P)
+def test_only_an_open_session_can_be_expired(status: ProviderSessionStatus) -> None:
+    assert expiries(found(status)) == (expiry("cs_1") if status is _P.OPEN else ())
 
 
 @pytest.mark.parametrize(
@@ -82,7 +94,7 @@ def test_a_first_session_takes_the_providers_word(
     decision = close(at_provider=found(at_provider))
 
     assert (decision.session.status, decision.event) == (status, event)
-    assert decision.session.provider_checkout_session_id == decision.provider_session_id == "cs_1"
+    assert decision.session.provider_checkout_session_id == decision.provider_object_id == "cs_1"
     assert (decision.session.checkout_url is not None) == (status is _S.OPEN)
 
 
@@ -104,7 +116,7 @@ def test_a_stored_session_moves_only_as_its_table_says(
     assert (decision.event is OperationEvent.SESSION_BOUND) != is_over
     # A session that may still be paid although ours has ended is made payable by nobody.
     must_expire = at_provider is _P.OPEN and after is not _S.OPEN
-    assert decision.expire_session_ids == (("cs_1",) if must_expire else ())
+    assert decision.clean_ups == (expiry("cs_1") if must_expire else ())
     shown = json.loads(decision.answer.body).get("checkoutSession", {}).get("checkoutUrl")
     assert (shown is not None) == (after is _S.OPEN and at_provider is _P.OPEN)
 
@@ -115,8 +127,8 @@ def test_a_session_is_bound_once() -> None:
     decision = close(sessions=(row,), at_provider=found(id="cs_second", url="https://second"))
 
     assert decision.session == row
-    assert decision.provider_session_id == "cs_first"
-    assert decision.expire_session_ids == ("cs_second",)
+    assert decision.provider_object_id == "cs_first"
+    assert decision.clean_ups == expiry("cs_second")
     assert "https://second" not in decision.answer.body
 
 
@@ -144,12 +156,12 @@ def test_a_foreign_subscription_wins_unless_it_has_ended(
     assert decision.failure_code is FailureCode.SUBSCRIPTION_EXISTS_USE_PORTAL
     assert decision.event is OperationEvent.REFUSED
     expected = {
-        _P.OPEN: (_S.ABANDONED, ("cs_1",)),
+        _P.OPEN: (_S.ABANDONED, expiry("cs_1")),
         _P.EXPIRED: (_S.EXPIRED, ()),
         # It was paid: it stays on the books, and projection sorts the two subscriptions out.
         _P.COMPLETE: (_S.COMPLETED_PENDING_SUBSCRIPTION, ()),
     }[at_provider]
-    assert (decision.session.status, decision.expire_session_ids) == expected
+    assert (decision.session.status, decision.clean_ups) == expected
 
 
 @pytest.mark.requirement("IDEM-20")
@@ -188,4 +200,28 @@ def test_a_rival_session_keeps_the_blocking_key(
         if rival is _S.COMPLETED_PENDING_SUBSCRIPTION
         else FailureCode.CHECKOUT_RECOVERY_WINDOW_ELAPSED
     )
-    assert decision.expire_session_ids == (("cs_1",) if at_provider is _P.OPEN else ())
+    assert decision.clean_ups == (expiry("cs_1") if at_provider is _P.OPEN else ())
+
+
+@pytest.mark.requirement("CHK-08")
+@pytest.mark.parametrize("at_provider", _P)
+def test_a_one_off_session_minds_nobody_and_waits_for_no_subscription(
+    at_provider: ProviderSessionStatus,
+) -> None:
+    rival = session(_S.OPEN, id=9, operation_key=THEIRS, provider_checkout_session_id="cs_9")
+
+    decision = close(
+        row=operation(flow="one_off"),
+        subscriptions=(subscription(SubscriptionStatus.ACTIVE),),
+        sessions=(rival,),
+        at_provider=found(at_provider, mode="payment", subscription_id=None),
+    )
+
+    assert decision.session is not None
+    assert decision.session.flow is SessionFlow.ONE_OFF
+    assert decision.clean_ups == ()
+    assert (decision.session.status, decision.failure_code) == {
+        _P.OPEN: (_S.OPEN, None),
+        _P.COMPLETE: (_S.COMPLETED_RECONCILED, None),
+        _P.EXPIRED: (_S.EXPIRED, FailureCode.CHECKOUT_RECOVERY_WINDOW_ELAPSED),
+    }[at_provider]

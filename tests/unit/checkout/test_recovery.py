@@ -33,13 +33,16 @@ from checkout.decisions.recovery import (
 )
 
 _CODE = FailureCode
+SCHEMA = frozen().schema_version
 ELAPSED = {"replay_deadline_at": NOW}
 OTHER_API = {"api_version": "2025-01-01.acacia"}
 ALTERED = {"params_hash": "0" * 64}
 
 
 def decide(**changes: Any) -> FinishKnown | End | Repeat:
-    return decide_recovery(operation(**changes), provenance=PROVENANCE, now=NOW)
+    return decide_recovery(
+        operation(**changes), provenance=PROVENANCE, schema_version=SCHEMA, now=NOW
+    )
 
 
 @pytest.mark.requirement("IDEM-11")
@@ -56,6 +59,7 @@ def decide(**changes: Any) -> FinishKnown | End | Repeat:
         ({"frozen": frozen(sdk_version="17.0.0")}, _CODE.CHECKOUT_REPLAY_PROVENANCE_MISMATCH),
         ({"frozen": frozen(sdk_version="")}, _CODE.CHECKOUT_REPLAY_PROVENANCE_MISMATCH),
         ({"frozen": frozen(sdk_version="16.9.9")}, "repeat"),
+        ({"frozen": frozen(schema_version="v0")}, _CODE.CHECKOUT_REPLAY_PROVENANCE_MISMATCH),
         ({"frozen": frozen(**ALTERED)}, _CODE.CHECKOUT_CONFIGURATION_INVALID),
         # an earlier rule wins over a later one
         ({"frozen": None, "provider_session_id": "cs_1"}, _CODE.CHECKOUT_CONFIGURATION_INVALID),
@@ -70,8 +74,8 @@ def test_the_first_rule_that_applies_decides(changes: dict[str, Any], expected: 
     match decide(**changes):
         case End(code=code):
             assert code is expected
-        case FinishKnown(provider_session_id):
-            assert (expected, provider_session_id) == ("finish", "cs_1")
+        case FinishKnown(provider_object_id):
+            assert (expected, provider_object_id) == ("finish", "cs_1")
         case Repeat(request):
             assert expected == "repeat"
             assert request.params_json == operation().frozen.params_json  # type: ignore[union-attr]
@@ -97,7 +101,7 @@ def test_the_decision_is_total_and_never_unsafe(
 ) -> None:
     row = operation(frozen=request, provider_session_id=session_id)
 
-    decision = decide_recovery(row, provenance=PROVENANCE, now=now)
+    decision = decide_recovery(row, provenance=PROVENANCE, schema_version=SCHEMA, now=now)
 
     match decision:
         case Repeat():

@@ -19,14 +19,34 @@ class Actor(Message):
     id: str
 
 
-class StartSubscriptionCheckout(Message):
-    """Open one payable session for the plan. Field names inside are ours, not Stripe's."""
+class BillingWrite(Message):
+    """What every write of a client carries. Field names inside are ours, not Stripe's."""
 
-    type: Literal["start_subscription_checkout"] = "start_subscription_checkout"
     client_idempotency_key: str
     request_fingerprint_hash: str
     normalized_request: dict[str, Any]
+
+
+class StartSubscriptionCheckout(BillingWrite):
+    """Open one payable session for the plan."""
+
+    type: Literal["start_subscription_checkout"] = "start_subscription_checkout"
     plan_code: str
+    success_path: str
+    cancel_path: str
+
+
+class StartOneOffCheckout(BillingWrite):
+    """Open one payable session for one thing that is not in the catalogue.
+
+    `amount_minor` is the price of one piece, in minor units of `currency` (lower case).
+    """
+
+    type: Literal["start_one_off_checkout"] = "start_one_off_checkout"
+    name: str
+    amount_minor: int
+    quantity: int
+    currency: str
     success_path: str
     cancel_path: str
 
@@ -38,7 +58,9 @@ class RecoverOperation(Message):
     idempotency_row_id: int
 
 
-Payload = Annotated[StartSubscriptionCheckout | RecoverOperation, Field(discriminator="type")]
+Payload = Annotated[
+    StartSubscriptionCheckout | StartOneOffCheckout | RecoverOperation, Field(discriminator="type")
+]
 
 
 class Command(Message):

@@ -22,7 +22,6 @@ from billing_common.domain.checkout_session import (
 from billing_common.domain.failure_codes import FailureCode
 from billing_common.domain.idempotency import FrozenRequest, Operation, OperationEvent
 from billing_common.domain.provider_objects import Provenance
-from checkout.decisions.frozen_request import SCHEMA_VERSION
 
 # A lease doubles with every recovery up to this factor: that is the backoff between attempts.
 LEASE_FACTOR_MAX: Final = 4
@@ -31,9 +30,10 @@ CREATED_SKEW: Final = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class FinishKnown:
-    """Its session is known: retrieve it and finish."""
+    """Its object is known: retrieve it and finish."""
 
-    provider_session_id: str
+    provider_object_id: str
+    frozen: FrozenRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +54,15 @@ class Repeat:
 
 
 def decide_recovery(
-    operation: Operation, *, provenance: Provenance, now: datetime
+    operation: Operation, *, provenance: Provenance, schema_version: str, now: datetime
 ) -> FinishKnown | End | Repeat:
-    """Total over pending operations. `now` is the database's clock."""
+    """Total over pending operations. `now` is the database's clock, `schema_version` the kind of
+    request that this process would freeze."""
     frozen = operation.frozen
     if frozen is None:
         return _end_invalid("the frozen request is missing")
     if operation.provider_session_id is not None:
-        return FinishKnown(operation.provider_session_id)
+        return FinishKnown(operation.provider_session_id, frozen)
     hold_until = hold_end(frozen)
     if now >= frozen.replay_deadline_at:
         return End(
@@ -70,7 +71,7 @@ def decide_recovery(
             "the provider may have forgotten the key; repeating could create a second session",
             hold_until if now < hold_until else None,
         )
-    if not is_same_provenance(frozen, provenance):
+    if not is_same_provenance(frozen, provenance, schema_version=schema_version):
         return End(
             OperationEvent.REFUSED,
             FailureCode.CHECKOUT_REPLAY_PROVENANCE_MISMATCH,
@@ -88,7 +89,9 @@ def hold_end(frozen: FrozenRequest) -> datetime:
     return max(frozen.session_expires_at_upper_bound, frozen.replay_deadline_at) + EXPIRY_GRACE
 
 
-def is_same_provenance(frozen: FrozenRequest, provenance: Provenance) -> bool:
+def is_same_provenance(
+    frozen: FrozenRequest, provenance: Provenance, *, schema_version: str
+) -> bool:
     """The same kind of request, SDK, major version of it, and API version."""
     major, runtime_major = (
         version.split(".", 1)[0] for version in (frozen.sdk_version, provenance.sdk_version)
@@ -99,7 +102,7 @@ def is_same_provenance(frozen: FrozenRequest, provenance: Provenance) -> bool:
         and bool(frozen.api_version)
         and frozen.api_version == provenance.api_version
         and frozen.sdk_name == provenance.sdk_name
-        and frozen.schema_version == SCHEMA_VERSION
+        and frozen.schema_version == schema_version
     )
 
 

@@ -1,4 +1,4 @@
-"""Tx A: claim the key, end what has lapsed, check what blocks, freeze the provider request.
+"""Tx A: claim the key, end what has lapsed, check what blocks, decide, freeze the request.
 
 All or nothing, in the one lock order. A transient block takes the claim back, so the same key may
 be tried again; the lapsed sessions stay ended.
@@ -10,14 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from billing_common.domain.checkout_session import CheckoutSession, SessionFlow
+from billing_common.domain.checkout_session import CheckoutSession
 from billing_common.domain.errors import BugError
 from billing_common.domain.failure_codes import FAILURES, FailureCode
-from billing_common.domain.idempotency import (
-    Action,
-    FrozenRequest,
-    OperationStatus,
-)
+from billing_common.domain.idempotency import FrozenRequest, OperationStatus
 from billing_common.domain.operation_keys import provider_idempotency_key
 from billing_common.storage.database_errors import CommitOutcomeUnknown
 from billing_common.storage.entity_locks import (
@@ -28,36 +24,30 @@ from billing_common.storage.entity_locks import (
 )
 from billing_common.storage.insert_once import Conflict
 from billing_common.storage.transaction import WriteConnection
-from checkout.decisions.admission import Admitted, Blocked, Refused, decide_admission
-from checkout.decisions.answers import (
-    Answer,
-    refusal,
-)
-from checkout.decisions.claim import (
-    LeaseEnded,
-)
-from checkout.decisions.frozen_request import CheckoutIntent, freeze
+from checkout.decisions.answers import Answer, refusal
+from checkout.decisions.blockade import decide_blockade
+from checkout.decisions.claim import LeaseEnded
+from checkout.decisions.frozen_request import freeze
+from checkout.decisions.situation import Admitted, Blocked, Names, Refused, Situation
 from checkout.handlers.context import CheckoutContext, EntityUnknown, HeldLease
 from checkout.handlers.existing import ClaimRequest, answer_existing, answer_taken
-from checkout.repository import catalogue, operations
+from checkout.handlers.provider_steps import ProviderRequest, request_of
+from checkout.repository import operations
 from checkout.repository.sessions import save_session
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """The operation is ours until the lease ends; its request is frozen and committed."""
 
-    row_id: int
-    operation_key: str
-    provider_idempotency_key: str
-    frozen: FrozenRequest
+    request: ProviderRequest
     lease: HeldLease
 
 
 Outcome = Claimed | Answer | LeaseEnded
 
 
-async def claim_checkout(context: CheckoutContext, request: ClaimRequest) -> Outcome:
+async def claim(context: CheckoutContext, request: ClaimRequest) -> Outcome:
     """Commit Tx A. Raises EntityUnknown, OperationKeyTaken, and the transient database errors."""
     lease = HeldLease(1, context.monotonic() + context.lease_seconds)
 
@@ -88,64 +78,90 @@ async def _claim(
     claimed = await operations.claim(connection, _new_row(context, request, now))
     if isinstance(claimed, Conflict):
         return await answer_taken(connection, request, claimed, now)
-    sessions = await lock_checkout_sessions(connection, entity)
-    admission = decide_admission(
-        subscriptions=subscriptions,
-        sessions=sessions,
-        prices=await catalogue.find_sellable_prices(
-            connection, plan_code=request.payload.plan_code, provider=context.provider_name
-        ),
-        currency=context.currency,
-        now=now,
+    if request.action.is_exclusive:
+        blocked = await _clear_way(connection, request, now)
+        if blocked is not None:
+            return blocked
+    names = Names(request.entity_id, request.command.operation_key, claimed.id)
+    deadlines = request.action.deadlines(now)
+    verdict = request.action.decide(
+        Situation(
+            payload=request.payload,
+            gathered=await request.action.gather(connection, context, request.payload),
+            names=names,
+            subscriptions=subscriptions,
+            provider_customer_id=request.provider_customer_id,
+            currency=context.currency,
+            public_url=context.public_url,
+            deadlines=deadlines,
+            now=now,
+        )
     )
-    match admission.verdict:
-        case Blocked(code, details, retry_after_seconds):
+    match verdict:
+        case Blocked():
             await operations.take_back_claim(connection)
-            await _store_ended(connection, admission.ended, now)
-            return refusal(
-                code, request.asked, details=details, retry_after_seconds=retry_after_seconds
-            )
+            return _blocked(verdict, request)
         case Refused(code):
-            await _store_ended(connection, admission.ended, now)
             return await _refuse(connection, request, row_id=claimed.id, code=code, now=now)
-        case Admitted(provider_price_id):
-            await _store_ended(connection, admission.ended, now)
-            return await _freeze(
-                connection,
-                context,
-                request,
-                row_id=claimed.id,
-                provider_price_id=provider_price_id,
-                lease=lease,
+        case Admitted(params):
+            frozen = freeze(
+                params,
+                schema_version=request.action.schema_version,
+                provenance=context.provider.provenance,
+                deadlines=deadlines,
                 now=now,
             )
+            return await _freeze(
+                connection, context, request, row_id=claimed.id, frozen=frozen, lease=lease, now=now
+            )
+
+
+async def _clear_way(
+    connection: WriteConnection, request: ClaimRequest, now: datetime
+) -> Answer | None:
+    """End what has lapsed. If something still blocks, the claim is taken back: its answer."""
+    sessions = await lock_checkout_sessions(connection, (request.entity_id,))
+    blockade = decide_blockade(sessions, now=now)
+    if blockade.blocked is not None:
+        await operations.take_back_claim(connection)
+    await _store_ended(connection, blockade.ended, now)
+    return None if blockade.blocked is None else _blocked(blockade.blocked, request)
+
+
+def _blocked(blocked: Blocked, request: ClaimRequest) -> Answer:
+    return refusal(
+        blocked.code,
+        request.asked,
+        details=blocked.details,
+        retry_after_seconds=blocked.retry_after_seconds,
+    )
 
 
 def _new_row(context: CheckoutContext, request: ClaimRequest, now: datetime) -> operations.Claim:
-    command, payload = request.command, request.payload
+    action, command, payload = request.action, request.command, request.payload
     return operations.Claim(
         billable_entity_id=request.entity_id,
-        action=Action.CHECKOUT,
-        flow=SessionFlow.SUBSCRIPTION.value,
+        action=action.name,
+        flow=None if action.flow is None else action.flow.value,
         client_idempotency_key=payload.client_idempotency_key,
         actor_user_id=command.actor.id if command.actor.kind == "user" else None,
         request_fingerprint_hash=payload.request_fingerprint_hash,
         normalized_request=payload.normalized_request,
         operation_key=command.operation_key,
         provider=context.provider_name,
-        provider_idempotency_key=_provider_key(context, command.operation_key),
+        provider_idempotency_key=_provider_key(context, request),
         lease_owner=context.lease_owner,
         lease_expires_at=now + timedelta(seconds=context.lease_seconds),
         now=now,
     )
 
 
-def _provider_key(context: CheckoutContext, operation_key: str) -> str:
+def _provider_key(context: CheckoutContext, request: ClaimRequest) -> str:
     return provider_idempotency_key(
         context.provider_key_secret,
         provider=context.provider_name,
-        action=Action.CHECKOUT.value,
-        operation_key=operation_key,
+        action=request.action.name.value,
+        operation_key=request.command.operation_key,
     )
 
 
@@ -192,32 +208,21 @@ async def _freeze(
     request: ClaimRequest,
     *,
     row_id: int,
-    provider_price_id: str,
+    frozen: FrozenRequest,
     lease: HeldLease,
     now: datetime,
 ) -> Claimed:
-    frozen = freeze(
-        CheckoutIntent(
-            billable_entity_id=request.entity_id,
-            idempotency_row_id=row_id,
-            operation_key=request.command.operation_key,
-            provider_customer_id=request.provider_customer_id,
-            provider_price_id=provider_price_id,
-            public_url=context.public_url,
-            success_path=request.payload.success_path,
-            cancel_path=request.payload.cancel_path,
-        ),
-        provenance=context.provider.provenance,
-        now=now,
-    )
     if not await operations.freeze_request(connection, row_id=row_id, frozen=frozen, now=now):
         raise BugError(f"operation row {row_id} was frozen before it was claimed")
     return Claimed(
-        row_id=row_id,
-        operation_key=request.command.operation_key,
-        provider_idempotency_key=_provider_key(context, request.command.operation_key),
-        frozen=frozen,
-        lease=lease,
+        ProviderRequest(
+            billable_entity_id=request.entity_id,
+            row_id=row_id,
+            operation_key=request.command.operation_key,
+            provider_idempotency_key=_provider_key(context, request),
+            frozen=frozen,
+        ),
+        lease,
     )
 
 
@@ -229,7 +234,7 @@ async def _read_again(
         found = await operations.find_by_client_key(
             connection,
             billable_entity_id=request.entity_id,
-            action=Action.CHECKOUT,
+            action=request.action.name,
             client_idempotency_key=request.payload.client_idempotency_key,
         )
         now = await database_now(connection)
@@ -242,11 +247,5 @@ async def _read_again(
         and found.request_fingerprint_hash == request.payload.request_fingerprint_hash
     )
     if is_ours and found.frozen is not None:
-        return Claimed(
-            row_id=found.id,
-            operation_key=found.operation_key,
-            provider_idempotency_key=found.provider_idempotency_key,
-            frozen=found.frozen,
-            lease=lease,
-        )
+        return Claimed(request_of(found, found.frozen), lease)
     return answer_existing(found, request, now)

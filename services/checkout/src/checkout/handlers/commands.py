@@ -7,16 +7,16 @@ from typing import Final
 import structlog
 
 from billing_common.contracts.commands import (
+    BillingWrite,
     Command,
     RecoverOperation,
-    StartSubscriptionCheckout,
 )
 from billing_common.contracts.replies import Reply
 from billing_common.observability.metrics import COMMANDS_HANDLED
 from checkout.decisions.answers import Answer, Asked, deadline_elapsed
+from checkout.handlers.billing_write import execute
 from checkout.handlers.context import CheckoutContext, Target
 from checkout.handlers.recovery import recover
-from checkout.handlers.subscription_checkout import start_subscription_checkout
 
 log = structlog.get_logger()
 
@@ -51,7 +51,7 @@ async def _answer(context: CheckoutContext, command: Command) -> Answer:
     if command.deadline_at <= context.utc_now():
         return deadline_elapsed(asked)
     match command.payload:
-        case StartSubscriptionCheckout() as payload:
-            return await start_subscription_checkout(context, command, payload)
         case RecoverOperation(idempotency_row_id=row_id):
             return await recover(context, Target(command.billable_entity_id, row_id), asked)
+        case BillingWrite() as payload:
+            return await execute(context, command, payload)

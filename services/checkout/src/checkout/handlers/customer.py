@@ -14,7 +14,13 @@ import structlog
 from billing_common.domain.errors import BugError
 from billing_common.domain.operation_keys import provider_idempotency_key
 from billing_common.domain.provider_metadata import ENTITY_ID
-from billing_common.domain.provider_outcome import Certainty, ProviderFailure, classify
+from billing_common.domain.provider_outcome import (
+    Certainty,
+    Finding,
+    ProviderFailure,
+    classify,
+    judge,
+)
 from billing_common.messaging.backoff import Backoff
 from billing_common.storage.entity_locks import database_now
 from billing_common.storage.transaction import WriteConnection
@@ -37,7 +43,7 @@ async def ensure_customer(
     """
     sticky_failures, last_failure = 0, ProviderFailure(None, "holdfast", "customer_not_created")
     for attempt in range(1, ATTEMPTS_MAX + 1):
-        known = await _find(context, billable_entity_id)
+        known = await find_customer(context, billable_entity_id)
         if known is not None:
             return known
         if context.utc_now() >= until:
@@ -52,11 +58,11 @@ async def ensure_customer(
         last_failure = answer
         if classify(answer) is Certainty.REJECTION:
             return answer
-        if _is_sticky(answer):
+        if judge(answer) is Finding.STORED_ERROR:
             sticky_failures += 1
         elif attempt < ATTEMPTS_MAX:
             await asyncio.sleep(RETRY_BACKOFF.seconds(attempt))
-    return await _find(context, billable_entity_id) or last_failure
+    return await find_customer(context, billable_entity_id) or last_failure
 
 
 def _key(context: CheckoutContext, billable_entity_id: int, sticky_failures: int) -> str:
@@ -71,11 +77,8 @@ def _key(context: CheckoutContext, billable_entity_id: int, sticky_failures: int
     )
 
 
-def _is_sticky(failure: ProviderFailure) -> bool:
-    return failure.is_replayed and failure.http_status is not None and failure.http_status >= 500
-
-
-async def _find(context: CheckoutContext, billable_entity_id: int) -> str | None:
+async def find_customer(context: CheckoutContext, billable_entity_id: int) -> str | None:
+    """Its id at the provider, or None. Raises EntityUnknown."""
     async with context.database.read(name="checkout.find_customer") as connection:
         found = await find_entity_customer(
             connection, billable_entity_id=billable_entity_id, provider=context.provider_name
@@ -100,7 +103,7 @@ async def _store(
         )
 
     if not await context.database.write(insert, name="checkout.insert_customer"):
-        known = await _find(context, billable_entity_id)
+        known = await find_customer(context, billable_entity_id)
         if known is None:
             raise BugError("the provider gave us another entity's customer")
         if known != provider_customer_id:

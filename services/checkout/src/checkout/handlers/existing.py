@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing_common.contracts.commands import Command, StartSubscriptionCheckout
+from billing_common.contracts.commands import BillingWrite, Command
 from billing_common.domain.errors import PoisonError
 from billing_common.domain.failure_codes import FailureCode
-from billing_common.domain.idempotency import Action, Operation
+from billing_common.domain.idempotency import Operation
 from billing_common.storage.insert_once import Conflict
 from billing_common.storage.transaction import WriteConnection
 from checkout.decisions.answers import (
@@ -26,6 +26,7 @@ from checkout.decisions.claim import (
     Replay,
     decide_existing,
 )
+from checkout.handlers.actions.registry import AnyAction
 from checkout.repository import operations
 
 
@@ -37,15 +38,16 @@ class OperationKeyTaken(PoisonError):  # noqa: N818 - exceptions are facts here
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """One command to claim for."""
+    """One command to claim for. `provider_customer_id`: None when the entity has no customer."""
 
+    action: AnyAction
     command: Command
-    payload: StartSubscriptionCheckout
-    provider_customer_id: str
+    payload: BillingWrite
+    provider_customer_id: str | None
 
     @property
     def entity_id(self) -> int:
-        """Whose checkout it is."""
+        """Whose operation it is."""
         return self.command.billable_entity_id
 
     @property
@@ -61,7 +63,7 @@ async def answer_taken(
     existing = await operations.lock_by_client_key(
         connection,
         billable_entity_id=request.entity_id,
-        action=Action.CHECKOUT,
+        action=request.action.name,
         client_idempotency_key=request.payload.client_idempotency_key,
     )
     if existing is not None:

@@ -1,4 +1,4 @@
-"""Tx B: bind the session that was found, or give it up; the operation's row is marked last.
+"""Tx B: bind the object that was found, or give it up; the operation's row is marked last.
 
 Compare-and-set on status and lease version. Whoever comes late changes nothing and answers what
 is stored.
@@ -7,9 +7,11 @@ is stored.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
+from billing_common.domain.checkout_session import CheckoutSession
 from billing_common.domain.errors import BugError
 from billing_common.domain.failure_codes import FAILURES
 from billing_common.domain.idempotency import (
@@ -31,16 +33,17 @@ from billing_common.storage.entity_locks import (
 from billing_common.storage.transaction import WriteConnection
 from checkout.decisions.answers import Answer, Asked, in_progress, stored_answer
 from checkout.decisions.finalisation import (
-    AnswerStored,
+    Binding,
+    CleanUp,
     Close,
-    Fenced,
-    decide_finalisation,
-    expiries,
+    Standing,
+    decide_standing,
 )
+from checkout.handlers.actions.registry import AnyAction
 from checkout.handlers.context import CheckoutContext, OperationUnknown, Target
-from checkout.handlers.provider_session import Found
+from checkout.handlers.provider_steps import Found
 from checkout.repository import operations
-from checkout.repository.outbox import queue_session_expiry
+from checkout.repository.outbox import queue_clean_up
 from checkout.repository.sessions import save_session
 
 log = structlog.get_logger()
@@ -54,9 +57,10 @@ class FencedOff(Exception):  # noqa: N818 - exceptions are facts here
 class Finalisation:
     """What Tx B works on."""
 
+    action: AnyAction
     target: Target
     lease_version: int
-    found: Found
+    found: Found[Any]
     asked: Asked
 
 
@@ -113,66 +117,71 @@ def status_after(event: OperationEvent) -> OperationStatus:
 
 async def _finalise(connection: WriteConnection, work: Finalisation) -> Answer:
     entity = (work.target.billable_entity_id,)
+    action, found = work.action, work.found
     await lock_entities(connection, entity)
     subscriptions = await lock_subscriptions(connection, entity)
     operation = await lock_target(connection, work.target)
-    sessions = await lock_checkout_sessions(connection, entity)
-    decision = decide_finalisation(
-        operation=operation,
-        lease_version=work.lease_version,
-        subscriptions=subscriptions,
-        sessions=sessions,
-        found=work.found.session,
-        asked=work.asked,
-    )
-    loose = tuple(session_id for session in work.found.loose for session_id in expiries(session))
-    match decision:
-        case Fenced():
+    # A flow has sessions; other actions leave none.
+    sessions = await lock_checkout_sessions(connection, entity) if action.flow else ()
+    loose = tuple(job for other in found.loose for job in action.steps.clean_ups(other))
+    match decide_standing(operation, lease_version=work.lease_version):
+        case Standing.FENCED:
             raise FencedOff
-        case AnswerStored(expire_session_ids):
-            await _queue_expiries(connection, operation, expire_session_ids + loose)
+        case Standing.FINISHED:
+            if operation.provider_session_id != found.value.id:
+                loose += action.steps.clean_ups(found.value)
+            await _queue(connection, operation, loose)
             return stored_answer(operation)
-        case Close():
-            if decision.session not in sessions:
-                await _save(connection, decision)
-            await _queue_expiries(connection, operation, decision.expire_session_ids + loose)
-            await _mark(connection, work, decision)
-            return decision.answer
+        case Standing.OURS:
+            close = action.bind(
+                Binding(
+                    operation=operation,
+                    subscriptions=subscriptions,
+                    sessions=sessions,
+                    found=found.value,
+                    asked=work.asked,
+                )
+            )
+            if close.session is not None and close.session not in sessions:
+                await _save(connection, close.session)
+            await _queue(connection, operation, close.clean_ups + loose)
+            await _mark(connection, work, close)
+            return close.answer
 
 
-async def _save(connection: WriteConnection, decision: Close) -> None:
-    now = await database_now(connection)
-    if not await save_session(connection, decision.session, now=now):
-        raise BugError(f"session row {decision.session.id} moved under our lock")
+async def _save(connection: WriteConnection, session: CheckoutSession) -> None:
+    if not await save_session(connection, session, now=await database_now(connection)):
+        raise BugError(f"session row {session.id} moved under our lock")
 
 
-async def _queue_expiries(
-    connection: WriteConnection, operation: Operation, session_ids: tuple[str, ...]
+async def _queue(
+    connection: WriteConnection, operation: Operation, jobs: tuple[CleanUp, ...]
 ) -> None:
-    for session_id in sorted(set(session_ids)):
+    for job in sorted(set(jobs), key=lambda job: (job.job_type, job.provider_object_id)):
         guardrail("checkout_session_orphaned")
-        await queue_session_expiry(
+        await queue_clean_up(
             connection,
             billable_entity_id=operation.billable_entity_id,
             operation_key=operation.operation_key,
             provider=operation.provider,
-            provider_session_id=session_id,
+            job_type=job.job_type,
+            provider_object_id=job.provider_object_id,
             now=await database_now(connection),
         )
 
 
-async def _mark(connection: WriteConnection, work: Finalisation, decision: Close) -> None:
+async def _mark(connection: WriteConnection, work: Finalisation, close: Close) -> None:
     """The last statement: from its commit on the answer is final and the URL may leave."""
-    code = decision.failure_code
+    code = close.failure_code
     is_ours = await operations.finish(
         connection,
         row_id=work.target.row_id,
         lease_version=work.lease_version,
         ending=operations.Ending(
-            status=status_after(decision.event),
-            provider_session_id=decision.provider_session_id,
-            response_status=decision.answer.http_status,
-            response_body=decision.answer.body,
+            status=status_after(close.event),
+            provider_session_id=close.provider_object_id,
+            response_status=close.answer.http_status,
+            response_body=close.answer.body,
             failure_code=None if code is None else code.value,
             failure_reason=None if code is None else FAILURES[code].message,
         ),

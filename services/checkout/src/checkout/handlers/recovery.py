@@ -12,16 +12,10 @@ from datetime import datetime, timedelta
 import structlog
 
 from billing_common.domain.errors import BugError
-from billing_common.domain.failure_codes import FailureCode
-from billing_common.domain.idempotency import (
-    FrozenRequest,
-    Operation,
-    OperationEvent,
-    OperationStatus,
-)
+from billing_common.domain.idempotency import Operation, OperationStatus
 from billing_common.storage.entity_locks import database_now
 from billing_common.storage.transaction import WriteConnection
-from checkout.decisions.answers import Answer, Asked, in_progress, provider_reason, stored_answer
+from checkout.decisions.answers import Answer, Asked, in_progress, stored_answer
 from checkout.decisions.recovery import (
     End,
     FinishKnown,
@@ -30,17 +24,13 @@ from checkout.decisions.recovery import (
     hold_end,
     lease_seconds,
 )
+from checkout.handlers.actions.registry import AnyAction, action_of_row
 from checkout.handlers.context import CheckoutContext, HeldLease, Target
 from checkout.handlers.ending import EndRequest, end_operation
-from checkout.handlers.finalise import Finalisation, finalise, lock_target
-from checkout.handlers.provider_session import (
-    Found,
-    Rejected,
-    SessionRequest,
-    Unknown,
-    create_session,
-    retrieve_session,
-)
+from checkout.handlers.finalise import lock_target
+from checkout.handlers.provider_call import create, retrieve
+from checkout.handlers.provider_steps import request_of
+from checkout.handlers.settlement import HeldOperation, settle
 from checkout.repository import operations
 
 log = structlog.get_logger()
@@ -63,37 +53,54 @@ async def recover(context: CheckoutContext, target: Target, asked: Asked) -> Ans
     taken = await take_over(context, target, asked)
     if isinstance(taken, Answer):
         return taken
-    operation = taken.operation
+    operation, lease = taken.operation, taken.lease
+    action = action_of_row(operation)
+    held = HeldOperation(action, target, lease, asked)
     log.info(
         "checkout.recovering",
         idempotency_row_id=operation.id,
-        lease_version=taken.lease.version,
+        lease_version=lease.version,
         attempt=operation.recovery_attempt_count + 1,
     )
-    decision = decide_recovery(operation, provenance=context.provider.provenance, now=taken.now)
+    decision = decide_recovery(
+        operation,
+        provenance=context.provider.provenance,
+        schema_version=action.schema_version,
+        now=taken.now,
+    )
     match decision:
-        case End(event, code, reason, hold_until):
-            return await end_operation(
-                context,
-                EndRequest(
-                    target=target,
-                    lease_version=taken.lease.version,
-                    event=event,
-                    code=code,
-                    reason=reason,
-                    asked=asked,
-                    hold_until=hold_until,
-                ),
-            )
-        case FinishKnown(provider_session_id):
-            request = _request(operation, _frozen(operation))
-            outcome = await retrieve_session(context, request, provider_session_id, taken.lease)
-            return await _settle(context, target, taken, outcome, asked)
+        case End():
+            return await _end(context, held, decision)
+        case FinishKnown(object_id, frozen):
+            request = request_of(operation, frozen)
+            found = await retrieve(context, action.steps, request, object_id, lease)
+            # What was bound and is unknown now belongs to another account or mode: nothing
+            # proves that it cannot be paid.
+            return await settle(context, held, found, hold_until=_hold(action, hold_end(frozen)))
         case Repeat(frozen):
-            outcome = await create_session(
-                context, _request(operation, frozen), taken.lease, is_first_call=False
-            )
-            return await _settle(context, target, taken, outcome, asked)
+            request = request_of(operation, frozen)
+            found = await create(context, action.steps, request, lease, is_first_call=False)
+            return await settle(context, held, found)
+
+
+async def _end(context: CheckoutContext, held: HeldOperation, end: End) -> Answer:
+    return await end_operation(
+        context,
+        EndRequest(
+            target=held.target,
+            lease_version=held.lease.version,
+            event=end.event,
+            code=end.code,
+            reason=end.reason,
+            asked=held.asked,
+            hold_until=_hold(held.action, end.hold_until),
+        ),
+    )
+
+
+def _hold(action: AnyAction, until: datetime | None) -> datetime | None:
+    """Only what must not exist twice is waited for."""
+    return until if action.is_exclusive else None
 
 
 async def take_over(context: CheckoutContext, target: Target, asked: Asked) -> Taken | Answer:
@@ -124,53 +131,3 @@ async def take_over(context: CheckoutContext, target: Target, asked: Asked) -> T
         return Taken(operation, lease, now)
 
     return await context.database.write(transaction, name="checkout.r1")
-
-
-async def _settle(
-    context: CheckoutContext,
-    target: Target,
-    taken: Taken,
-    outcome: Found | Rejected | Unknown,
-    asked: Asked,
-) -> Answer:
-    match outcome:
-        case Found():
-            return await finalise(
-                context, Finalisation(target, taken.lease.version, outcome, asked)
-            )
-        case Rejected(failure):
-            return await end_operation(
-                context,
-                EndRequest(
-                    target=target,
-                    lease_version=taken.lease.version,
-                    event=OperationEvent.REFUSED,
-                    code=FailureCode.CHECKOUT_PROVIDER_ERROR,
-                    reason=provider_reason(failure),
-                    asked=asked,
-                    # A session that was bound and is unknown now belongs to another account or
-                    # mode: nothing proves that it cannot be paid.
-                    hold_until=(
-                        hold_end(_frozen(taken.operation))
-                        if taken.operation.provider_session_id
-                        else None
-                    ),
-                ),
-            )
-        case Unknown():
-            return in_progress(asked)
-
-
-def _request(operation: Operation, frozen: FrozenRequest) -> SessionRequest:
-    return SessionRequest(
-        billable_entity_id=operation.billable_entity_id,
-        operation_key=operation.operation_key,
-        provider_idempotency_key=operation.provider_idempotency_key,
-        frozen=frozen,
-    )
-
-
-def _frozen(operation: Operation) -> FrozenRequest:
-    if operation.frozen is None:
-        raise BugError("only a frozen operation is repeated or finished")
-    return operation.frozen

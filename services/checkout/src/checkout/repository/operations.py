@@ -41,7 +41,7 @@ class Claim:
 
     billable_entity_id: int
     action: Action
-    flow: str
+    flow: str | None
     client_idempotency_key: str
     actor_user_id: str | None
     request_fingerprint_hash: str

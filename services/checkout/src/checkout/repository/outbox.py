@@ -5,35 +5,40 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from billing_common.domain.outbox_job import EXPIRE_CHECKOUT_SESSION
 from billing_common.storage.insert_once import insert_once
 from billing_common.storage.tables import billing_outbox_jobs
 from billing_common.storage.transaction import WriteConnection
 
-EXPIRE_CHECKOUT_SESSION: Final = "expire_checkout_session"
-_ONE_PER_SESSION: Final = "uq_billing_outbox_jobs_type_dedupe"
+_ONE_PER_OBJECT: Final = "uq_billing_outbox_jobs_type_dedupe"
 
 
-async def queue_session_expiry(
+# What the job's payload calls the object.
+_OBJECT_NAMES: Final = {EXPIRE_CHECKOUT_SESSION: "provider_checkout_session_id"}
+
+
+async def queue_clean_up(
     connection: WriteConnection,
     *,
     billable_entity_id: int,
     operation_key: str,
     provider: str,
-    provider_session_id: str,
+    job_type: str,
+    provider_object_id: str,
     now: datetime,
 ) -> None:
-    """Once per session, however often it is asked for."""
+    """Once per kind of job and object, however often it is asked for."""
     await insert_once(
         connection,
         billing_outbox_jobs,
         {
             "billable_entity_id": billable_entity_id,
             "operation_key": operation_key,
-            "job_type": EXPIRE_CHECKOUT_SESSION,
-            "dedupe_key": f"{provider}:{provider_session_id}",
+            "job_type": job_type,
+            "dedupe_key": f"{provider}:{provider_object_id}",
             "payload_json": {
                 "provider": provider,
-                "provider_checkout_session_id": provider_session_id,
+                _OBJECT_NAMES[job_type]: provider_object_id,
                 "billable_entity_id": billable_entity_id,
                 "operation_key": operation_key,
             },
@@ -44,5 +49,5 @@ async def queue_session_expiry(
             "created_at": now,
             "updated_at": now,
         },
-        expected_conflicts=frozenset({_ONE_PER_SESSION}),
+        expected_conflicts=frozenset({_ONE_PER_OBJECT}),
     )

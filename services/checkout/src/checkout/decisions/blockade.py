@@ -1,8 +1,8 @@
-"""May this entity open a subscription checkout now? What has lapsed, what blocks, what refuses."""
+"""Is the entity free for another exclusive checkout? What has lapsed, and what blocks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -17,8 +17,7 @@ from billing_common.domain.checkout_session import (
 from billing_common.domain.errors import BugError
 from billing_common.domain.failure_codes import FailureCode
 from billing_common.domain.lifecycle import Applied
-from billing_common.domain.subscription import CURRENT_CAPABLE, Subscription
-from checkout.decisions.pricing import PlanPrice, decide_price
+from checkout.decisions.situation import Blocked
 
 COMPLETION_RETRY_SECONDS: Final = 5
 
@@ -32,57 +31,19 @@ _BLOCK_CODE: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Blocked:
-    """Not now: the same key may be tried again once the block has gone. Nothing is stored."""
-
-    code: FailureCode
-    details: dict[str, Any]
-    retry_after_seconds: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Not at all: stored, and replayed."""
-
-    code: FailureCode
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """Sell this price."""
-
-    provider_price_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """`ended`: lapsed sessions as they are to be stored, whatever the verdict is."""
+class Blockade:
+    """`ended`: lapsed sessions as they are to be stored. `blocked`: why not now, or None."""
 
     ended: tuple[CheckoutSession, ...]
-    verdict: Blocked | Refused | Admitted
+    blocked: Blocked | None
 
 
-def decide_admission(
-    *,
-    subscriptions: Iterable[Subscription],
-    sessions: Iterable[CheckoutSession],
-    prices: Sequence[PlanPrice] | None,
-    currency: str,
-    now: datetime,
-) -> Admission:
-    """Total. In order: lapsed sessions end, a session blocks, a subscription or the catalogue
-    refuses."""
+def decide_blockade(sessions: Iterable[CheckoutSession], *, now: datetime) -> Blockade:
+    """Total. Lapsed sessions end; any other one that still counts blocks."""
     rows = tuple(sessions)
     ended = tuple(end_lapsed(row) for row in rows if row.has_lapsed(now))
     blocker = next((row for row in rows if row.is_blocking(now)), None)
-    if blocker is not None:
-        return Admission(ended, _blocked_by(blocker, now))
-    if any(row.status in CURRENT_CAPABLE for row in subscriptions):
-        return Admission(ended, Refused(FailureCode.SUBSCRIPTION_EXISTS_USE_PORTAL))
-    price = decide_price(prices, currency=currency)
-    if isinstance(price, FailureCode):
-        return Admission(ended, Refused(price))
-    return Admission(ended, Admitted(price.provider_price_id))
+    return Blockade(ended, None if blocker is None else _blocked_by(blocker, now))
 
 
 def end_lapsed(session: CheckoutSession) -> CheckoutSession:

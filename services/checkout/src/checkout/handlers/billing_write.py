@@ -1,0 +1,64 @@
+"""A billing write from command to answer: customer, Tx A, provider, Tx B. The one frame for all.
+
+Every step is durable before the next begins, so a process may die between any two of them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from billing_common.contracts.commands import BillingWrite, Command
+from billing_common.domain.failure_codes import FailureCode
+from billing_common.domain.provider_outcome import Certainty, ProviderFailure, classify
+from checkout.decisions.answers import Answer, Asked, deadline_elapsed, refusal
+from checkout.decisions.claim import LeaseEnded
+from checkout.handlers.actions.registry import action_of_payload
+from checkout.handlers.claim import Claimed, claim
+from checkout.handlers.context import CheckoutContext, Target
+from checkout.handlers.customer import ensure_customer, find_customer
+from checkout.handlers.existing import ClaimRequest
+from checkout.handlers.provider_call import create
+from checkout.handlers.recovery import recover
+from checkout.handlers.settlement import HeldOperation, settle
+from checkout.handlers.write_action import CustomerNeed
+
+PROVIDER_RETRY_SECONDS: Final = 5
+
+
+async def execute(context: CheckoutContext, command: Command, payload: BillingWrite) -> Answer:
+    """One effect at the provider, or why there is none. Safe to call again."""
+    action = action_of_payload(payload)
+    asked = Asked(command.operation_key, command.request_id)
+    customer = await _customer(context, command, action.customer)
+    if isinstance(customer, ProviderFailure):
+        return _without_customer(customer, asked)
+    if command.deadline_at <= context.utc_now():
+        return deadline_elapsed(asked)
+    outcome = await claim(context, ClaimRequest(action, command, payload, customer))
+    match outcome:
+        case Answer():
+            return outcome
+        case LeaseEnded(row_id):
+            return await recover(context, Target(command.billable_entity_id, row_id), asked)
+        case Claimed(request, lease):
+            target = Target(command.billable_entity_id, request.row_id)
+            found = await create(context, action.steps, request, lease, is_first_call=True)
+            return await settle(context, HeldOperation(action, target, lease, asked), found)
+
+
+async def _customer(
+    context: CheckoutContext, command: Command, need: CustomerNeed
+) -> str | ProviderFailure | None:
+    entity_id = command.billable_entity_id
+    if need is CustomerNeed.KNOWN:
+        return await find_customer(context, entity_id)
+    return await ensure_customer(context, billable_entity_id=entity_id, until=command.deadline_at)
+
+
+def _without_customer(failure: ProviderFailure, asked: Asked) -> Answer:
+    """Nothing was claimed, so nothing is stored: the same key may be tried again."""
+    if classify(failure) is Certainty.REJECTION:
+        return refusal(FailureCode.CHECKOUT_PROVIDER_ERROR, asked)
+    return refusal(
+        FailureCode.SERVICE_UNAVAILABLE, asked, retry_after_seconds=PROVIDER_RETRY_SECONDS
+    )
