@@ -107,6 +107,7 @@ class RefusalCode(StrEnum):
     CORRELATION_MISMATCH = "checkout_session_correlation_mismatch"
     CUSTOMER_UNKNOWN = "customer_unknown"
     PRICE_UNKNOWN = "price_unknown"
+    API_VERSION_UNSUPPORTED = "stripe_api_version_unsupported"
     SHAPE_UNEXPECTED = "stripe_shape_unexpected"
     TRUTH_UNAVAILABLE = "truth_unavailable"
     STORE_REFUSED = "store_refused"

@@ -12,6 +12,7 @@ from billing_common.contracts.stripe_event_headers import StripeEventHeaders
 from billing_common.messaging.records import Record
 from billing_common.storage.tables.columns import CODE_BYTES, EXTERNAL_ID_BYTES
 from billing_common.stripe_api.translate import StripeShapeUnexpected, object_from_stripe
+from billing_common.stripe_api.versions import ApiVersionUnsupported, lift
 from projection.decisions.event import ROUTES, RefusalCode, Refused, StripeEvent
 
 _API_VERSION_BYTES: Final = 64
@@ -90,7 +91,9 @@ def _event(
     if headers.event_type not in ROUTES:
         return None
     try:
-        translated = object_from_stripe(source)
+        translated = object_from_stripe(lift(source, api_version=headers.api_version))
+    except ApiVersionUnsupported as error:
+        return Refused(RefusalCode.API_VERSION_UNSUPPORTED, str(error))
     except StripeShapeUnexpected as error:
         return Refused(RefusalCode.SHAPE_UNEXPECTED, str(error))
     return StripeEvent(
