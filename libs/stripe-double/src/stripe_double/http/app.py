@@ -17,8 +17,10 @@ from stripe_double.engine.world import World
 from stripe_double.http.checkout_page import CheckoutPage
 from stripe_double.http.control_routes import ControlRoutes
 from stripe_double.http.endings import caller_gone, send_answer
+from stripe_double.http.invoice_page import InvoicePage
 from stripe_double.http.payment_link_page import PaymentLinkPage
 from stripe_double.http.pipeline import Pipeline
+from stripe_double.http.portal_page import PortalPage
 from stripe_double.http.requests import (
     Answer,
     CallerGone,
@@ -39,6 +41,8 @@ class App:
             Route("/livez", _live),
             *CheckoutPage(world, control).routes(),
             *PaymentLinkPage(world).routes(),
+            *PortalPage(world).routes(),
+            *InvoicePage(world).routes(),
         ]
         if settings.control:
             routes.append(Mount("/_double", ControlRoutes(world, control).asgi_app()))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from stripe_double.engine.deadlines import Deadline
 from stripe_double.engine.errors import ApiError, invalid_request, not_modelled
+from stripe_double.engine.records import JsonObject
+from stripe_double.engine.transactions import Transaction
 from stripe_double.resources import (
     balance_transactions,
     charges,
@@ -32,7 +34,7 @@ from stripe_double.resources import (
     subscriptions,
     webhook_endpoints,
 )
-from stripe_double.resources.operations import Operation
+from stripe_double.resources.operations import Call, Operation
 from stripe_double.wire.tables import known_paths
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -119,3 +121,13 @@ def _no_route(method: str, path: str, segments: list[str]) -> ApiError:
 def _fits(parts: list[str], segments: list[str]) -> bool:
     pairs = zip(parts, segments, strict=True)
     return all(part in ("{id}", segment) for part, segment in pairs)
+
+
+_BY_NAME = {row.name: row for row in OPERATIONS}
+
+
+def perform(
+    tx: Transaction, name: str, object_id: str, params: JsonObject
+) -> JsonObject | ApiError:
+    """Execute an operation as the hosted pages do: typed parameters, the caller's transaction."""
+    return _BY_NAME[name].handler(tx, Call(object_id, params))

@@ -61,7 +61,11 @@ _DEFAULT_FEATURES: JsonObject = {
     "invoice_history": {"enabled": True},
     "payment_method_update": {"enabled": True},
     "subscription_cancel": {"enabled": True, "cancellation_reason": {"enabled": True}},
-    "subscription_update": {"default_allowed_updates": ["price", "quantity"], "enabled": True},
+    "subscription_update": {
+        "default_allowed_updates": ["price", "quantity"],
+        "enabled": True,
+        "proration_behavior": "create_prorations",
+    },
 }
 
 
