@@ -14,9 +14,10 @@ from stripe_double.engine.transactions import Transaction
 from stripe_double.engine.world import World
 from stripe_double.resources import portal_configurations
 from stripe_double.resources.catalog import perform
-from stripe_double.resources.payment_methods import card_of, new_payment_method
+from stripe_double.resources.payment_methods import new_payment_method
 from stripe_double.resources.portal_sessions import IDLE_SECONDS, VISITS
 from stripe_double.resources.subscriptions import TERMINAL
+from stripe_double.resources.test_cards import card_of
 
 
 @dataclass(frozen=True, slots=True)

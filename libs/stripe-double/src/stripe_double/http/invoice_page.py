@@ -11,7 +11,8 @@ from stripe_double.engine.records import Record
 from stripe_double.engine.world import World
 from stripe_double.http.templates import render
 from stripe_double.resources.catalog import perform
-from stripe_double.resources.payment_methods import CARDS, card_of, new_payment_method
+from stripe_double.resources.payment_methods import new_payment_method
+from stripe_double.resources.test_cards import CARDS, card_of
 
 
 class InvoicePage:

@@ -11,8 +11,8 @@ from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.world import World
 from stripe_double.portal import Portal, Visit, offered_to
 from stripe_double.resources import portal_configurations
-from stripe_double.resources.payment_methods import CARDS
 from stripe_double.resources.subscriptions import TERMINAL, last_period_end
+from stripe_double.resources.test_cards import CARDS
 
 _INVOICES_SHOWN = 24
 _REASONS = {

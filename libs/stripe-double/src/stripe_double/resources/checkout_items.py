@@ -7,6 +7,7 @@ from stripe_double.engine.errors import (
     not_modelled,
     parameter_invalid,
     parameter_missing,
+    state_conflict,
 )
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
@@ -90,7 +91,7 @@ def _price(tx: Transaction, given: Record, name: str) -> Record:
         return new_price(tx, data, param=f"{name}[price_data]")
     price = tx.get("price", given["price"], param=f"{name}[price]")
     if not price["active"]:
-        raise invalid_request(
+        raise state_conflict(
             "The price specified is inactive. This field only accepts active prices.",
             param=f"{name}[price]",
         )

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from stripe_double.engine.errors import (
-    invalid_request,
-    parameter_invalid,
-    parameter_missing,
-)
+from stripe_double.engine.errors import parameter_invalid, parameter_missing, state_conflict
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
 from stripe_double.resources import metadata
@@ -181,7 +177,7 @@ def update(tx: Transaction, call: Call) -> JsonObject:
         _change_items(tx, plan, params["line_items"])
     restrictions = values.get("restrictions", before["restrictions"])
     if params.get("active") and _is_used_up(restrictions):
-        raise invalid_request(
+        raise state_conflict(
             "This payment link has reached its limit of completed sessions; raise the limit "
             "to activate it."
         )
@@ -245,7 +241,7 @@ def visit(
 ) -> JsonObject:
     """Somebody opens the link: a session of its own. Inactive: ApiError 400."""
     if not link["active"]:
-        raise invalid_request(
+        raise state_conflict(
             link["inactive_message"] or "This link is no longer active.",
             code="payment_link_inactive",
         )

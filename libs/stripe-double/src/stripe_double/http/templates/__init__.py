@@ -9,7 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from stripe_double.engine.records import Record
 from stripe_double.resources.invoice_lines import interval_of
-from stripe_double.resources.payment_methods import Card
+from stripe_double.resources.test_accounts import SOON_SECONDS, Account
+from stripe_double.resources.test_cards import Card
 from stripe_double.wire.money import readable
 
 _environment = Environment(
@@ -38,9 +39,30 @@ def _card(method: Record) -> str:
     return f"{card['brand'].title()} •••• {card['last4']}"
 
 
-def _test_card(card: Card) -> str:
-    groups = " ".join(card.number[at : at + 4] for at in range(0, len(card.number), 4))
-    return f"{groups} ({'pays' if card.decline_code is None else _words(card.decline_code)})"
+def _test_card(source: Card | Account) -> str:
+    return f"{spaced(source.number)} ({outcome_of(source)})"
+
+
+def spaced(number: str) -> str:
+    """A number as people read it, in groups of four."""
+    return " ".join(number[at : at + 4] for at in range(0, len(number), 4))
+
+
+def outcome_of(source: Card | Account) -> str:
+    """What a test card or account does, in a few words."""
+    if isinstance(source, Account):
+        later = "later" if source.settles_after_seconds > SOON_SECONDS else "at once"
+        ending = "pays" if source.failure_code is None else _words(source.failure_code)
+        return f"{_words(source.kind)}: {ending} {later}"
+    if source.decline_code is not None:
+        return _words(source.decline_code)
+    remarks = [
+        *(["asks for authentication"] if source.authentication != "never" else []),
+        *([f"disputed as {_words(source.dispute_reason)}"] if source.dispute_reason else []),
+        *(["early fraud warning"] if source.fraud_type else []),
+        *([f"refund {source.refunds}"] if source.refunds != "succeeded" else []),
+    ]
+    return ", ".join(["pays", *remarks])
 
 
 def _words(name: str) -> str:
