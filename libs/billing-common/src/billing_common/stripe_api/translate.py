@@ -1,8 +1,8 @@
 """Stripe's JSON to Holdfast's values, for API version 2026-10-28.endive.
 
-Older shapes are lifted to it before, by `versions`. Works on plain mappings, so webhook payloads and
-API answers go through the same door. A missing or mistyped required field fails closed: a guess
-about money is worse than a retry.
+Older shapes are lifted to it before, by `versions`. Works on plain mappings, so webhook payloads
+and API answers go through the same door. A missing or mistyped required field fails closed: a
+guess about money is worse than a retry.
 """
 
 from __future__ import annotations
