@@ -36,8 +36,11 @@ def test_the_sdk_sees_an_authentication_error(double: Any, new_client: Any) -> N
         client.v1.customers.list()
 
 
-def test_another_api_version_is_refused(double: Any, new_client: Any) -> None:
-    client = new_client(double, stripe_version="2026-08-26.dahlia")
+@pytest.mark.parametrize(
+    "version", ["2025-02-24.acacia", "2024-06-20", "2027-01-01.fuchsia", "2026-10-28.preview", "x"]
+)
+def test_other_api_versions_are_refused(double: Any, new_client: Any, version: str) -> None:
+    client = new_client(double, stripe_version=version)
     with pytest.raises(stripe.InvalidRequestError, match="version") as caught:
         client.v1.customers.create({})
     assert caught.value.http_status == 400

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from stripe_double.engine.delivery import COLLECTION, SECRETS
 from stripe_double.engine.errors import ApiError, invalid_request
 from stripe_double.engine.faults import Fault, FaultKind
+from stripe_double.engine.rate_limits import RateLimits
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.webhook_faults import SWITCHES, WebhookFault, WebhookFaultKind
 from stripe_double.engine.world import World
@@ -170,6 +172,19 @@ class ControlPlane:
             self._note("webhook_switches_set", **{name: values[name] for name in sorted(values)})
             self._world.courier.wake()
         return switches.stored()
+
+    def set_rate_limits(self, **limits: Any) -> None:
+        """Other rate limits (see `engine.rate_limits.RateLimits`); those not named are off."""
+        try:
+            self._world.rates.change(RateLimits(**limits))
+        except (ValueError, TypeError) as error:
+            raise invalid_request(f"Not a rate limit: {error}.") from error
+        self._note("rate_limits_set", **limits)
+
+    def set_event_list_lag(self, seconds: float) -> None:
+        """Events appear in lists so many virtual seconds after they happened."""
+        self._world.options = replace(self._world.options, event_list_lag_seconds=seconds)
+        self._note("event_list_lag_set", seconds=seconds)
 
     def release_webhooks(self) -> None:
         """End a hold: everything that waited is sent."""

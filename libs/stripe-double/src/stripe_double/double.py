@@ -13,11 +13,14 @@ from stripe_double.control import ControlPlane
 from stripe_double.engine.clock import Clock
 from stripe_double.engine.delivery import CourierSettings
 from stripe_double.engine.persistence import open_persistence
+from stripe_double.engine.rate_limits import RateLimits
+from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import TransactionOptions
 from stripe_double.engine.world import World
 from stripe_double.http.app import App
 from stripe_double.resources.catalog import DEADLINES
 from stripe_double.settings import Settings
+from stripe_double.wire.versions.webhook_bodies import body_for
 
 log = structlog.get_logger("stripe_double")
 
@@ -41,7 +44,10 @@ class StripeDouble:
                 account_name=settings.account_name,
                 page_base_url=settings.public_url or f"http://{settings.host}:{settings.port}",
                 subscription_starts_as=settings.subscription_starts_as,
-                webhook_api_version=settings.event_api_version,
+                account_api_version=settings.account_api_version,
+                events_listed_in=settings.events_listed_in,
+                event_list_lag_seconds=settings.event_list_lag_seconds,
+                subscription_after_retries=settings.subscription_after_retries,
             ),
             courier=CourierSettings(
                 retry_seconds=settings.webhook_retry_seconds,
@@ -49,11 +55,21 @@ class StripeDouble:
                 concurrency=settings.webhook_concurrency,
             ),
             deadlines=DEADLINES,
-            render=lambda event, _endpoint: dict(event),
+            render=self._render_for,
+            rate_limits=RateLimits(
+                read_per_second=settings.rate_limit_read_per_second,
+                write_per_second=settings.rate_limit_write_per_second,
+                endpoint_per_second=settings.rate_limit_endpoint_per_second,
+                is_virtual=settings.rate_limit_clock == "virtual",
+            ),
         )
         self.control = ControlPlane(self.world, settings)
         self.control.ensure_configured_endpoint()
         self.asgi_app = App(self.world, self.control, settings)
+
+    def _render_for(self, event: Record, endpoint: Record) -> JsonObject:
+        options = self.world.options
+        return body_for(event, endpoint, options.account_api_version, self.world.store.find)
 
     def serve_at(self, base_url: str) -> None:
         """Hosted page URLs start with `base_url`, unless the settings name a public one."""

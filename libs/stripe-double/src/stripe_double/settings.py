@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from stripe_double import API_VERSION
+from stripe_double.wire.versions.names import VERSIONS
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _TEST_KEY = re.compile(r"^(sk|rk)_test_[A-Za-z0-9_]{8,}$")
@@ -19,10 +20,6 @@ _DEFAULT_RETRY_SECONDS = (1, 2, 4, 8, 15, 30, 60, 300, 900, 3600, 10800, 21600, 
 
 CommaList = Annotated[tuple[str, ...], NoDecode]
 CommaSeconds = Annotated[tuple[float, ...], NoDecode]
-
-
-def _parts(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 class Settings(BaseSettings):
@@ -54,10 +51,24 @@ class Settings(BaseSettings):
     """Waits between delivery attempts, in seconds of the double's clock."""
     webhook_timeout_seconds: float = Field(default=10.0, gt=0)
     webhook_concurrency: int = Field(default=16, ge=1)
-    event_api_version: str = API_VERSION
-    """The version that events claim; another one makes a mismatch to test with."""
+    account_api_version: str = API_VERSION
+    """The account's default: of requests that name no version and endpoints that have none."""
+    events_listed_in: Literal["account", "request"] = "account"
+    """The version of events that are retrieved and listed: that of the account, in which Stripe
+    renders an event once and for all, or that of each request."""
     subscription_starts_as: Literal["active", "incomplete"] = "active"
     """How `customer.subscription.created` shows a paid one; `incomplete` adds an update."""
+    event_list_lag_seconds: float = Field(default=0.0, ge=0)
+    """How much later than it happened, on the double's clock, an event appears in lists."""
+    rate_limit_read_per_second: int | None = Field(default=None, ge=1)
+    """GETs in any second, then 429; none: no limit."""
+    rate_limit_write_per_second: int | None = Field(default=None, ge=1)
+    rate_limit_endpoint_per_second: int | None = Field(default=None, ge=1)
+    """Requests to any one operation in any second."""
+    rate_limit_clock: Literal["real", "virtual"] = "real"
+    """Whose seconds these are."""
+    subscription_after_retries: Literal["cancel", "unpaid", "past_due"] = "cancel"
+    """What becomes of a subscription whose invoice was refused for the last time."""
     account_country: str = "US"
     account_name: str = "Stripe Double"
 
@@ -75,6 +86,14 @@ class Settings(BaseSettings):
             message = "give one or more keys that start with sk_test_ or rk_test_; never a live key"
             raise ValueError(message)
         return keys
+
+    @field_validator("account_api_version")
+    @classmethod
+    def _only_rendered_versions(cls, version: str) -> str:
+        if version not in VERSIONS:
+            message = f"is not rendered; choose one of {', '.join(VERSIONS)}"
+            raise ValueError(message)
+        return version
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -20,11 +20,11 @@ from stripe_double.engine.clock import Clock
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.reordering import HeldBack
 from stripe_double.engine.store import Store
+from stripe_double.engine.transactions import ENDPOINTS
 from stripe_double.engine.webhook_faults import WebhookFaultKind, WebhookSwitches
 
 COLLECTION = "delivery"
 SECRETS = "endpoint_secret"
-ENDPOINTS = ("webhook_endpoint", "v2.core.event_destination")
 
 
 @dataclass(frozen=True, slots=True)

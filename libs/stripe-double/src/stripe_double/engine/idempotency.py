@@ -4,7 +4,8 @@ POST only. The fingerprint is method, path and parameters. The first result is k
 began and replayed for 24 h of the double's clock: 2xx, 402, 500, and any 4xx with which the state
 of an object answered (an inactive price, a session that is not open). What is refused before
 execution is not kept, and the same key may be used again: validation (unknown, missing or
-malformed parameters, ids that name nothing), 401, 409, 429.
+malformed parameters, ids that name nothing), 401, 409, 429. The v2 API keeps successes only, for 30
+days, and has keys for DELETE too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from stripe_double.engine.transactions import Transaction
 
 MAX_KEY_LENGTH = 255
 KEPT_FOR_SECONDS = 24 * 3600
+KEPT_FOR_SECONDS_IN_V2 = 30 * 24 * 3600
 COLLECTION = "idempotency_key"
 _VALIDATION_CODES = frozenset(
     {
@@ -71,7 +73,9 @@ class IdempotencyLayer:
         self._store = store
         self._running: dict[str, str] = {}
 
-    def enter(self, key: str, mark: str, now: int) -> KeptAnswer | None:
+    def enter(
+        self, key: str, mark: str, now: int, *, kept_for_seconds: int = KEPT_FOR_SECONDS
+    ) -> KeptAnswer | None:
         """The kept answer, or None and the key is running until `leave`.
 
         Raises ApiError: key too long or parameters differ (400), still running (409).
@@ -81,7 +85,7 @@ class IdempotencyLayer:
                 f"Idempotency key must be at most {MAX_KEY_LENGTH} characters long.",
             )
         kept = self._store.find(COLLECTION, key)
-        if kept is not None and now - kept["created"] < KEPT_FOR_SECONDS:
+        if kept is not None and now - kept["created"] < kept_for_seconds:
             if kept["fingerprint"] != mark:
                 raise _parameters_differ(key)
             return KeptAnswer(kept["status"], kept["body"], kept["request_id"])

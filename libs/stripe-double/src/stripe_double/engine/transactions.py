@@ -22,6 +22,9 @@ class Origin:
     idempotency_key: str | None = None
 
 
+ENDPOINTS = ("webhook_endpoint", "v2.core.event_destination")
+"""Collections of those that events are sent to."""
+
 STRIPE_ITSELF = Origin()
 """The buyer's page, a timer, a retry: events caused by these carry no request."""
 
@@ -34,7 +37,18 @@ class TransactionOptions:
     account_name: str
     page_base_url: str
     subscription_starts_as: str
-    webhook_api_version: str = API_VERSION
+    account_api_version: str = API_VERSION
+    """Of requests that name no version, and of events for endpoints that name none."""
+    events_listed_in: str = "account"
+    """`account`: events are retrieved in the account's version; `request`: in the request's."""
+    event_list_lag_seconds: float = 0.0
+    """How late an event appears in lists."""
+    subscription_after_retries: str = "cancel"
+
+    def version_of_events(self, request_version: str) -> str:
+        """The version in which a request sees events."""
+        as_requested = self.events_listed_in == "request"
+        return request_version if as_requested else self.account_api_version
 
 
 class Transaction:
@@ -116,13 +130,14 @@ class Transaction:
             data["previous_attributes"] = previous
         endpoints = [
             endpoint
-            for endpoint in self.store.oldest("webhook_endpoint")
+            for kind in ENDPOINTS
+            for endpoint in self.store.oldest(kind)
             if _wants(endpoint, event_type)
         ]
         event: JsonObject = {
             "id": self.new_id("event"),
             "object": "event",
-            "api_version": self.options.webhook_api_version,
+            "api_version": self.options.account_api_version,
             "created": self.now,
             "data": data,
             "livemode": False,
@@ -172,4 +187,6 @@ def _wants(endpoint: Record, event_type: str) -> bool:
     if endpoint.get("deleted") or endpoint["status"] != "enabled":
         return False
     enabled = endpoint["enabled_events"]
+    if endpoint.get("event_payload") == "thin":
+        event_type = f"v1.{event_type}"
     return "*" in enabled or event_type in enabled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
@@ -17,6 +18,7 @@ from stripe_double.engine.idempotency import IdempotencyLayer
 from stripe_double.engine.ids import Ids
 from stripe_double.engine.ledger import Ledger
 from stripe_double.engine.persistence import Persistence
+from stripe_double.engine.rate_limits import RateLimiter, RateLimits
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.store import Store
 from stripe_double.engine.transactions import (
@@ -46,6 +48,7 @@ class World:
         courier: CourierSettings,
         deadlines: Mapping[str, Deadline],
         render: Render,
+        rate_limits: RateLimits,
     ) -> None:
         self.clock = clock
         self.options = options
@@ -59,6 +62,7 @@ class World:
         )
         self.faults = FaultScript(Fault, lambda: self.ids.draw("fault"))
         self.webhook_faults = FaultScript(WebhookFault, lambda: self.ids.draw("webhook_fault"))
+        self.rates = RateLimiter(rate_limits)
         self.store = Store()
         self.ledger = Ledger()
         self.deadlines = Deadlines(deadlines)
@@ -162,6 +166,12 @@ class World:
         self._moved.set()
         self.ids = Ids(seed or self.ids.seed)
 
+    def refuse_rate(self, method: str, operation: str) -> str | None:
+        """Which rate limit a request hits, if any; one that hits none counts."""
+        is_virtual = self.rates.limits.is_virtual
+        now = self.clock.now_exact if is_virtual else time.monotonic()
+        return self.rates.refuse(method, operation, now)
+
     def stored_faults(self) -> JsonObject:
         """Every fault still to come, as `load_faults` takes it."""
         return {
@@ -194,6 +204,7 @@ class World:
         self.webhook_faults.clear()
         self.courier.forget()
         self.deadlines.clear()
+        self.rates.forget()
         self.store.clear()
         self.ledger.clear()
 

@@ -52,6 +52,8 @@ class ControlRoutes:
             "/faults": self._add_fault,
             "/webhooks/faults": control.set_webhook_faults,
             "/faults/mix": self._mix,
+            "/rate_limits": control.set_rate_limits,
+            "/events/lag": control.set_event_list_lag,
             "/webhooks/faults/scripted": self._add_webhook_fault,
             "/webhooks/faults/mix": self._mix_webhooks,
             "/webhooks/hold": self._hold,

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stripe_double import API_VERSION
-from stripe_double.engine.errors import ApiError, invalid_request, not_modelled
+from stripe_double.engine.errors import ApiError
 from stripe_double.engine.idempotency import (
+    KEPT_FOR_SECONDS,
+    KEPT_FOR_SECONDS_IN_V2,
     IdempotencyLayer,
     KeptAnswer,
     fingerprint,
@@ -24,15 +25,20 @@ from stripe_double.engine.idempotency import (
 from stripe_double.engine.records import JsonObject
 from stripe_double.engine.transactions import Origin, Transaction
 from stripe_double.engine.world import World
-from stripe_double.http.hostility import NO_ANSWER, Hostility
+from stripe_double.http.admission import (
+    authenticate,
+    raw_parameters,
+    refuse_connect,
+    version_of,
+)
+from stripe_double.http.hostility import NO_ANSWER, Hostility, rate_limited
 from stripe_double.http.requests import Answer, ApiRequest, Gone
 from stripe_double.resources.catalog import INCLUDABLES, Route, find_route
 from stripe_double.resources.operations import Call
 from stripe_double.wire.expansion import expand
-from stripe_double.wire.forms import decode
 from stripe_double.wire.parameters import check
-
-_CONNECT_HEADERS = ("stripe-account", "stripe-context")
+from stripe_double.wire.versions.objects import render
+from stripe_double.wire.versions.parameters import upgrade
 
 
 class _Undone(Exception):  # noqa: N818 - exceptions are facts here
@@ -51,10 +57,15 @@ class _Visit:
     request: ApiRequest
     request_id: str
     hostility: Hostility
+    version: str
     key: str | None = None
     route: Route | None = None
     params: Mapping[str, Any] | None = None
     mark: str = ""
+
+    @property
+    def kept_for_seconds(self) -> int:
+        return KEPT_FOR_SECONDS_IN_V2 if self.request.is_v2 else KEPT_FOR_SECONDS
 
     @property
     def origin(self) -> Origin:
@@ -73,7 +84,12 @@ class Pipeline:
 
         `gone` returns when the caller gave up: some faults wait for that.
         """
-        visit = _Visit(request, self._world.ids.next("request"), Hostility(self._world, None, gone))
+        visit = _Visit(
+            request,
+            self._world.ids.next("request"),
+            Hostility(self._world, None, gone),
+            self._world.options.account_api_version,
+        )
         try:
             self._admit(visit, gone)
             await visit.hostility.at_the_gate()
@@ -83,46 +99,27 @@ class Pipeline:
         return answer
 
     def _admit(self, visit: _Visit, gone: Gone) -> None:
-        request = visit.request
-        self._authenticate(request)
-        version = request.headers.get("stripe-version", API_VERSION)
-        if version != API_VERSION:
-            raise invalid_request(
-                f"Invalid Stripe API version: {version}. stripe-double renders {API_VERSION} only."
-            )
-        for header in _CONNECT_HEADERS:
-            if header in request.headers:
-                raise not_modelled(f"the header {header} (connected accounts)")
+        request, world = visit.request, self._world
+        authenticate(request, self._api_keys)
+        visit.version = version_of(request, visit.version)
+        refuse_connect(request)
         visit.route = route = find_route(request.method, request.path)
-        visit.params = raw = decode(request.parameter_text)
-        if request.method == "POST":
+        visit.params = raw = raw_parameters(request)
+        if request.method == "POST" or (request.is_v2 and request.method == "DELETE"):
             visit.key = request.headers.get("idempotency-key") or None
             visit.mark = fingerprint(request.method, request.path, raw)
-        fault = self._world.faults.take(lambda f: f.suits(route.names, raw))
-        visit.hostility = Hostility(self._world, fault, gone)
-
-    def _authenticate(self, request: ApiRequest) -> None:
-        key = request.secret_key
-        if not key:
-            raise ApiError(
-                401,
-                "invalid_request_error",
-                "You did not provide an API key. Provide it in the Authorization header, using "
-                "Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
-            )
-        if key.startswith(("sk_live_", "rk_live_")):
-            raise ApiError(
-                401,
-                "invalid_request_error",
-                "stripe-double never accepts a live key. It was not recorded.",
-            )
-        if key not in self._api_keys:
-            raise ApiError(401, "invalid_request_error", f"Invalid API Key provided: {key[:8]}***")
+        reason = world.refuse_rate(request.method, route.operation.name)
+        if reason is not None:
+            raise rate_limited("Request rate limit exceeded.", "rate_limit", reason)
+        fault = world.faults.take(lambda f: f.suits(route.names, raw))
+        visit.hostility = Hostility(world, fault, gone)
 
     async def _through_idempotency(self, visit: _Visit) -> Answer:
         if visit.key is None:
             return await self._execute(visit)
-        kept = self._world.idempotency.enter(visit.key, visit.mark, self._world.clock.now)
+        kept = self._world.idempotency.enter(
+            visit.key, visit.mark, self._world.clock.now, kept_for_seconds=visit.kept_for_seconds
+        )
         if kept is not None:
             return await self._replay(visit, kept)
         try:
@@ -135,7 +132,8 @@ class Pipeline:
         if route is None:
             message = "a request is executed after it was routed"
             raise RuntimeError(message)
-        params = check(route.operation.route, raw, route.operation.model)
+        name = route.operation.route
+        params = check(name, upgrade(name, raw, visit.version), route.operation.model)
         early = await visit.hostility.before()
         if early is not None:
             return self._end_early(visit, early)
@@ -159,14 +157,13 @@ class Pipeline:
         if sticky is not None:
             status, body = sticky.status, sticky.body(visit.request_id)
         text = json.dumps(body, separators=(",", ":"))
-        if is_kept(status):
+        if is_kept(status) and (status == 200 or not visit.request.is_v2):
             self._keep(tx, visit, status, text)
         self._enter(tx, visit, status, "executed" if instead is None else "failed_and_kept")
         return Answer(status, text, self._headers(visit))
 
-    @staticmethod
     def _handle(
-        tx: Transaction, visit: _Visit, route: Route, params: JsonObject
+        self, tx: Transaction, visit: _Visit, route: Route, params: JsonObject
     ) -> tuple[int, JsonObject]:
         try:
             result = route.operation.handler(tx, Call(route.object_id, params))
@@ -174,7 +171,10 @@ class Pipeline:
             raise _Undone(error, is_kept=is_from_execution(error, began=tx.began)) from error
         if isinstance(result, ApiError):
             return result.status, result.body(visit.request_id)
-        return 200, expand(tx, result, params.get("expand", []), INCLUDABLES)
+        answer = expand(tx, result, params.get("expand", []), INCLUDABLES)
+        is_event = route.operation.path.startswith("/v1/events")
+        version = tx.options.version_of_events(visit.version) if is_event else visit.version
+        return 200, render(answer, version, tx.store.find)
 
     async def _replay(self, visit: _Visit, kept: KeptAnswer) -> Answer:
         early = await visit.hostility.before(is_replay=True)
@@ -198,7 +198,7 @@ class Pipeline:
         """An error that undid what the request began, if anything."""
         text = json.dumps(error.body(visit.request_id), separators=(",", ":"))
         with self._world.transaction(visit.origin) as tx:
-            if is_result:
+            if is_result and not visit.request.is_v2:
                 self._keep(tx, visit, error.status, text)
             self._enter(tx, visit, error.status, "refused")
         headers = {**self._headers(visit), **error.headers}
@@ -234,7 +234,7 @@ class Pipeline:
 
     @staticmethod
     def _headers(visit: _Visit) -> dict[str, str]:
-        headers = {"Request-Id": visit.request_id, "Stripe-Version": API_VERSION}
+        headers = {"Request-Id": visit.request_id, "Stripe-Version": visit.version}
         if visit.key is not None:
             headers["Idempotency-Key"] = visit.key
             headers["Original-Request"] = visit.request_id

@@ -33,15 +33,24 @@ class ApiRequest:
     body: bytes
 
     @property
+    def is_v2(self) -> bool:
+        """Whether it is for the API that speaks JSON."""
+        return self.path.startswith("/v2/")
+
+    @property
+    def body_text(self) -> str:
+        """The body as text. Not UTF-8: ApiError 400."""
+        try:
+            return self.body.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise invalid_request("Invalid request: the body is not UTF-8.") from error
+
+    @property
     def parameter_text(self) -> str:
         """The form text that holds the parameters: the body of a POST, else the query."""
         if self.method != "POST":
             return self.query
-        try:
-            text = self.body.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise invalid_request("Invalid request: the body is not UTF-8.") from error
-        return "&".join(part for part in (self.query, text) if part)
+        return "&".join(part for part in (self.query, self.body_text) if part)
 
     @property
     def secret_key(self) -> str | None:

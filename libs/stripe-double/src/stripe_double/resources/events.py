@@ -28,7 +28,8 @@ def list_all(tx: Transaction, call: Call) -> JsonObject:
     if len(types) > MAX_TYPES:
         raise invalid_request(f"You may pass at most {MAX_TYPES} types.", param="types")
     wanted = types or [params["type"]] if params.get("type") or types else None
-    found = created_within(_kept(tx), params)
+    latest = tx.now - tx.options.event_list_lag_seconds
+    found = created_within(_kept(tx, latest), params)
     if wanted is not None:
         found = (event for event in found if _is_one_of(event["type"], wanted))
     delivered = params.get("delivery_success")
@@ -51,9 +52,9 @@ def is_delivered(tx: Transaction, event: Record) -> bool:
     return all(delivery["state"] == "succeeded" for delivery in deliveries)
 
 
-def _kept(tx: Transaction) -> Iterator[Record]:
+def _kept(tx: Transaction, latest: float) -> Iterator[Record]:
     horizon = tx.now - KEPT_SECONDS
-    return (event for event in tx.newest("event") if event["created"] >= horizon)
+    return (event for event in tx.newest("event") if horizon <= event["created"] <= latest)
 
 
 def _is_one_of(event_type: str, wanted: list[str]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from stripe_double import API_VERSION
 from stripe_double.engine.delivery import SECRETS
 from stripe_double.engine.errors import invalid_request, parameter_missing
 from stripe_double.engine.records import JsonObject
@@ -10,6 +9,7 @@ from stripe_double.engine.transactions import Transaction
 from stripe_double.resources import metadata
 from stripe_double.resources.operations import Call, operation
 from stripe_double.wire.lists import page
+from stripe_double.wire.versions.names import VERSIONS
 
 MAX_ENDPOINTS = 16
 
@@ -98,7 +98,7 @@ OPERATIONS = (
         "POST /v1/webhook_endpoints",
         create,
         f"{_MODELS} api_version connect",
-        {"api_version": frozenset({API_VERSION}), "connect": frozenset({False})},
+        {"api_version": frozenset(VERSIONS), "connect": frozenset({False})},
     ),
     operation("webhook_endpoints.list", "GET /v1/webhook_endpoints", list_all),
     operation("webhook_endpoints.retrieve", "GET /v1/webhook_endpoints/{id}", retrieve),

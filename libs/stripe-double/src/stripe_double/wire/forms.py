@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 from urllib.parse import parse_qsl
@@ -30,6 +31,30 @@ def decode(text: str) -> JsonObject:
         path = [match[1], *re.findall(r"\[([^\[\]]*)\]", match[2])]
         _set(tree, path, value, name)
     return {name: _as_lists(child) for name, child in tree.items()}
+
+
+def decode_json(text: str) -> JsonObject:
+    """The JSON body of a v2 request as the same kind of tree: scalars become strings, null "".
+
+    Malformed: ApiError 400.
+    """
+    try:
+        tree = json.loads(text) if text else {}
+    except ValueError as error:
+        raise invalid_request("Invalid request: the body is not JSON.") from error
+    if not isinstance(tree, dict):
+        raise invalid_request("Invalid request: the body must be a JSON object.")
+    return {name: _as_strings(value) for name, value in tree.items()}
+
+
+def _as_strings(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {name: _as_strings(child) for name, child in node.items()}
+    if isinstance(node, list):
+        return [_as_strings(child) for child in node]
+    if isinstance(node, bool):
+        return "true" if node else "false"
+    return "" if node is None else str(node)
 
 
 def _set(tree: JsonObject, path: list[str], value: str, name: str) -> None:
