@@ -132,7 +132,11 @@ def test_subscriptions_and_invoices_are_filtered(shop: Any, subscribed: Any) -> 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"items": [{"price": "p"}]}, {"proration_behavior": "none"}, {"trial_end": 5}],
+    [
+        {"billing_thresholds": {"amount_gte": 500}},
+        {"default_tax_rates": ["txr_1"]},
+        {"trial_from_plan": True},
+    ],
 )
 def test_changes_that_are_not_modelled_fail_loudly(
     shop: Any, subscribed: Any, changes: Any

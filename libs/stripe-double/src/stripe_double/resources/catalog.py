@@ -10,23 +10,29 @@ from stripe_double.engine.records import JsonObject
 from stripe_double.engine.transactions import Transaction
 from stripe_double.resources import (
     balance_transactions,
+    card_sources,
     charges,
     checkout_creation,
     checkout_sessions,
+    coupons,
+    customer_balance_transactions,
     customers,
     disputes,
     early_fraud_warnings,
     events,
+    invoice_items,
     invoice_payments,
     invoices,
     payment_intent_operations,
     payment_links,
+    payment_method_attachment,
     payment_methods,
     payment_pages,
     portal_configurations,
     portal_sessions,
     prices,
     products,
+    promotion_codes,
     refunds,
     renewals,
     settlements,
@@ -39,6 +45,10 @@ from stripe_double.wire.tables import known_paths
 
 OPERATIONS: tuple[Operation, ...] = (
     *customers.OPERATIONS,
+    *customer_balance_transactions.OPERATIONS,
+    *card_sources.OPERATIONS,
+    *coupons.OPERATIONS,
+    *promotion_codes.OPERATIONS,
     *products.OPERATIONS,
     *prices.OPERATIONS,
     *checkout_creation.OPERATIONS,
@@ -49,6 +59,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *payment_pages.OPERATIONS,
     *subscriptions.OPERATIONS,
     *invoices.OPERATIONS,
+    *invoice_items.OPERATIONS,
     *invoice_payments.OPERATIONS,
     *payment_intent_operations.OPERATIONS,
     *setup_intents.OPERATIONS,
@@ -58,6 +69,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *early_fraud_warnings.OPERATIONS,
     *balance_transactions.OPERATIONS,
     *payment_methods.OPERATIONS,
+    *payment_method_attachment.OPERATIONS,
     *events.OPERATIONS,
     *webhook_endpoints.OPERATIONS,
 )
@@ -66,7 +78,7 @@ DEADLINES: dict[str, Deadline] = {
     **checkout_sessions.DEADLINES,
     **disputes.DEADLINES,
     **refunds.DEADLINES,
-    **renewals.DEADLINES,
+    **renewals.RULES,
     **settlements.DEADLINES,
 }
 
@@ -77,12 +89,17 @@ INCLUDABLES = {
     ("charge", "refunds"): charges.included_refunds,
 }
 
+_ID = "{id}"
 _ROWS = {(row.method, row.path): row for row in OPERATIONS}
+_WITH_IDS: dict[tuple[str, int], list[tuple[list[str], Operation]]] = {}
+for _row in sorted(OPERATIONS, key=lambda row: row.path.count(_ID)):
+    _parts = _row.path.split("/")
+    _WITH_IDS.setdefault((_row.method, len(_parts)), []).append((_parts, _row))
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The row that answers a request, and the id in its path."""
+    """The row that answers a request, and the id in its path (two ids: joined by a slash)."""
 
     operation: Operation
     object_id: str
@@ -102,11 +119,10 @@ def find_route(method: str, path: str) -> Route:
     if (method, path) in known_paths():
         raise not_modelled(f"the operation {method} {path}")
     segments = path.split("/")
-    for index in range(len(segments) - 1, 2, -1):
-        candidate = "/".join([*segments[:index], "{id}", *segments[index + 1 :]])
-        row = _ROWS.get((method, candidate))
-        if row is not None and segments[index]:
-            return Route(row, segments[index])
+    for parts, row in _WITH_IDS.get((method, len(segments)), ()):
+        if _fits(parts, segments):
+            ids = [segment for part, segment in zip(parts, segments, strict=True) if part == _ID]
+            return Route(row, "/".join(ids))
     raise _no_route(method, path, segments)
 
 
@@ -120,7 +136,7 @@ def _no_route(method: str, path: str, segments: list[str]) -> ApiError:
 
 def _fits(parts: list[str], segments: list[str]) -> bool:
     pairs = zip(parts, segments, strict=True)
-    return all(part in ("{id}", segment) for part, segment in pairs)
+    return all(segment and part in (_ID, segment) for part, segment in list(pairs)[1:])
 
 
 _BY_NAME = {row.name: row for row in OPERATIONS}

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from stripe_double.engine.errors import ApiError, card_declined, invalid_request
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
-from stripe_double.resources import banks, invoices, payment_intents, payment_links
+from stripe_double.resources import banks, payment_intents, payment_links
 from stripe_double.resources.checkout_sessions import LIFECYCLE, PLAN
 from stripe_double.resources.customers import new_customer
 from stripe_double.resources.intent_parameters import shipping_from
 from stripe_double.resources.payment_methods import attached, decline_code_of, new_payment_method
-from stripe_double.resources.subscriptions import new_subscription
+from stripe_double.resources.subscription_creation import subscription_from_session
 from stripe_double.resources.test_accounts import Account
 from stripe_double.resources.test_cards import Card
 
@@ -150,28 +150,10 @@ def _method(tx: Transaction, customer: Record, buyer: Buyer) -> Record:
 
 
 def _subscribe(tx: Transaction, customer: Record, method: Record, plan: Record) -> JsonObject:
-    subscription = new_subscription(
-        tx, customer=customer, method=method, items=plan["items"], data=plan["subscription_data"]
+    subscription = subscription_from_session(
+        tx, customer=customer, method=method, lines=plan["items"], data=plan["subscription_data"]
     )
-    _adopt_currency(tx, customer, subscription["currency"])
-    incomplete = subscription["status"] == "incomplete"
-    if incomplete:
-        tx.emit("customer.subscription.created", subscription)
-    invoice = invoices.new_invoice(
-        tx,
-        customer=customer,
-        subscription=subscription,
-        items=subscription["items"]["data"],
-        billing_reason="subscription_create",
-        auto_advance=False,
-    )
-    subscription = tx.put({**subscription, "latest_invoice": invoice["id"]})
-    if not incomplete:
-        tx.emit("customer.subscription.created", subscription)
-    invoice = invoices.pay(tx, invoices.finalize(tx, invoice), method)
-    if incomplete:
-        tx.change(subscription, "customer.subscription.updated", status="active")
-    return {"subscription": subscription["id"], "invoice": invoice["id"]}
+    return {"subscription": subscription["id"], "invoice": subscription["latest_invoice"]}
 
 
 def _charge_once(
@@ -196,12 +178,6 @@ def _charge_once(
     purpose = {"session": session["id"]}
     payment_intents.attempt(tx, intent, method, decline_code=None, purpose=purpose)
     return {"payment_intent": intent["id"]}
-
-
-def _adopt_currency(tx: Transaction, customer: Record, currency: str) -> None:
-    current = tx.get("customer", customer["id"])
-    if current["currency"] is None:
-        tx.change(current, "customer.updated", currency=currency)
 
 
 def _no_details() -> JsonObject:

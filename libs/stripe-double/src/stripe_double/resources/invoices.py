@@ -1,269 +1,171 @@
-"""Invoices of subscriptions: draft -> open -> paid, payment attempts, and their retries."""
+"""The invoice API: drafts made and changed by hand, and the moves of every invoice."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from stripe_double.engine.lifecycle import Lifecycle
+from stripe_double.engine.errors import (
+    ApiError,
+    card_declined,
+    invalid_request,
+    parameter_invalid,
+    parameter_missing,
+    state_conflict,
+)
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
-from stripe_double.resources import invoice_payments, payment_intents, payment_methods
-from stripe_double.resources.invoice_lines import new_line
+from stripe_double.resources import invoice_collection, invoice_previews, metadata
+from stripe_double.resources.clock_time import stand_at
+from stripe_double.resources.invoice_items import pending_for, put_on, release_from
+from stripe_double.resources.invoice_lines import invoice_item_line
+from stripe_double.resources.invoice_objects import new_invoice
+from stripe_double.resources.invoice_states import LIFECYCLE, subscription_of
 from stripe_double.resources.operations import Call, operation
-from stripe_double.wire.lists import created_within, equal_to, listing, page
+from stripe_double.resources.subscription_fields import own_method
+from stripe_double.resources.subscription_states import TERMINAL
+from stripe_double.wire.lists import created_within, equal_to, page
 
-LIFECYCLE = Lifecycle(
-    "Invoice",
-    {
-        ("draft", "finalize"): "open",
-        ("open", "pay"): "paid",
-        ("open", "void"): "void",
-        ("open", "mark uncollectible"): "uncollectible",
-        ("uncollectible", "pay"): "paid",
-    },
-)
+__all__ = ["LIFECYCLE", "OPERATIONS"]
 
-DRAFT_SECONDS = 3600
-"""A renewal stays a draft for an hour, as at Stripe."""
-
-RETRY_DAYS = (3, 5, 7)
-"""Days from each failed attempt to the next; after the last one the subscription is canceled."""
+_TEXTS = ("description", "footer", "statement_descriptor")
+_DRAFT_ONLY = frozenset({"collection_method", "days_until_due", "due_date", "number"})
+_PAID_BY_HAND = frozenset({"open", "uncollectible"})
 
 
-def new_invoice(
-    tx: Transaction,
-    *,
-    customer: Record,
-    subscription: Record,
-    items: Iterable[Record],
-    billing_reason: str,
-    auto_advance: bool,
-) -> JsonObject:
-    """Create and announce a draft for these subscription items."""
-    invoice_id = tx.new_id("invoice")
-    free = subscription["status"] == "trialing"
-    lines = [new_line(tx, invoice_id, subscription, item, free=free) for item in items]
-    total = sum(line["amount"] for line in lines)
-    invoice = tx.put(
-        {
-            **_identity(tx, invoice_id, customer, subscription),
-            "amount_due": total,
-            "amount_overpaid": 0,
-            "amount_paid": 0,
-            "amount_paid_off_stripe": 0,
-            "amount_remaining": total,
-            "amount_shipping": 0,
-            "attempt_count": 0,
-            "attempted": False,
-            "auto_advance": auto_advance,
-            "automatically_finalizes_at": tx.now + DRAFT_SECONDS if auto_advance else None,
-            "billing_reason": billing_reason,
-            "ending_balance": None,
-            "lines": listing(lines, url=f"/v1/invoices/{invoice_id}/lines"),
-            "next_payment_attempt": tx.now + DRAFT_SECONDS if auto_advance else None,
-            "number": None,
-            "status": "draft",
-            "status_details": None,
-            "status_transitions": {
-                "finalized_at": None,
-                "marked_uncollectible_at": None,
-                "paid_at": None,
-                "voided_at": None,
-            },
-            "subtotal": total,
-            "subtotal_excluding_tax": total,
-            "total": total,
-            "total_discount_amounts": [],
-            "total_excluding_tax": total,
-            "total_pretax_credit_amounts": [],
-            "total_taxes": [],
-            "webhooks_delivered_at": tx.now,
-        }
+def create(tx: Transaction, call: Call) -> JsonObject:
+    """POST /v1/invoices"""
+    params = call.params
+    subscription = _subscription(tx, params)
+    customer_id = params.get("customer") or (subscription or {}).get("customer")
+    if not customer_id:
+        raise parameter_missing("customer")
+    customer = tx.get("customer", customer_id, param="customer")
+    stand_at(tx, customer)
+    currency = str(
+        params.get("currency")
+        or (subscription or {}).get("currency")
+        or customer["currency"]
+        or "usd"
+    ).lower()
+    includes = params.get("pending_invoice_items_behavior") == "include" or subscription is not None
+    waiting: list[Record] = []
+    if includes:
+        subscription_id = None if subscription is None else str(subscription["id"])
+        waiting = pending_for(tx, customer["id"], currency, subscription_id)
+    invoice = new_invoice(
+        tx,
+        customer=customer,
+        subscription=subscription,
+        lines=[invoice_item_line(item) for item in waiting],
+        currency=currency,
+        billing_reason="manual" if subscription is None else "subscription_update",
+        auto_advance=params.get("auto_advance", False),
+        metadata=metadata.given(params),
+        **_given(tx, customer, params),
     )
-    tx.emit("invoice.created", invoice)
+    put_on(tx, waiting, invoice["id"])
     return invoice
-
-
-def _identity(
-    tx: Transaction, invoice_id: str, customer: Record, subscription: Record
-) -> JsonObject:
-    return {
-        "id": invoice_id,
-        "object": "invoice",
-        "account_country": tx.options.account_country,
-        "account_name": tx.options.account_name,
-        "account_tax_ids": None,
-        "application": None,
-        "automatic_tax": {
-            "disabled_reason": None,
-            "enabled": False,
-            "liability": None,
-            "provider": None,
-            "status": None,
-        },
-        "collection_method": "charge_automatically",
-        "confirmation_secret": None,
-        "created": tx.now,
-        "currency": subscription["currency"],
-        "custom_fields": None,
-        "customer": customer["id"],
-        "customer_account": None,
-        "customer_address": customer["address"],
-        "customer_email": customer["email"],
-        "customer_name": customer["name"],
-        "customer_phone": customer["phone"],
-        "customer_shipping": None,
-        "customer_tax_exempt": customer["tax_exempt"],
-        "customer_tax_ids": [],
-        "default_payment_method": None,
-        "default_source": None,
-        "default_tax_rates": [],
-        "description": None,
-        "discounts": [],
-        "due_date": None,
-        "effective_at": None,
-        "footer": None,
-        "from_invoice": None,
-        "hosted_invoice_url": None,
-        "invoice_pdf": None,
-        "issuer": {"type": "self"},
-        "last_finalization_error": None,
-        "latest_revision": None,
-        "livemode": False,
-        "metadata": {},
-        "on_behalf_of": None,
-        "parent": {
-            "quote_details": None,
-            "subscription_details": {
-                "metadata": subscription["metadata"],
-                "subscription": subscription["id"],
-            },
-            "type": "subscription_details",
-        },
-        "payment_settings": {
-            "default_mandate": None,
-            "payment_method_options": None,
-            "payment_method_types": None,
-        },
-        "period_end": tx.now,
-        "period_start": tx.now,
-        "post_payment_credit_notes_amount": 0,
-        "pre_payment_credit_notes_amount": 0,
-        "receipt_number": None,
-        "rendering": None,
-        "shipping_cost": None,
-        "shipping_details": None,
-        "starting_balance": 0,
-        "statement_descriptor": None,
-        "test_clock": None,
-    }
-
-
-def subscription_of(invoice: Record) -> str:
-    """The id of the subscription that the invoice bills."""
-    return str(invoice["parent"]["subscription_details"]["subscription"])
-
-
-def finalize(tx: Transaction, invoice: Record) -> JsonObject:
-    """Number the draft and open it; one that asks for money gets its payment intent."""
-    customer = tx.store.find("customer", invoice["customer"]) or {}
-    sequence = customer["next_invoice_sequence"]
-    tx.keep("customer", {**customer, "next_invoice_sequence": sequence + 1})
-    after = tx.put(
-        {
-            **invoice,
-            "automatically_finalizes_at": None,
-            "auto_advance": True,
-            "effective_at": tx.now,
-            "ending_balance": 0,
-            "number": f"{customer['invoice_prefix']}-{sequence:04d}",
-            "status": LIFECYCLE.next(invoice["status"], "finalize"),
-            "status_transitions": {**invoice["status_transitions"], "finalized_at": tx.now},
-        }
-    )
-    if after["total"] > 0:
-        intent = payment_intents.new_payment_intent(
-            tx,
-            amount_minor=after["total"],
-            currency=after["currency"],
-            customer=after["customer"],
-            description="Subscription creation"
-            if after["billing_reason"] == "subscription_create"
-            else "Subscription update",
-        )
-        invoice_payments.new_invoice_payment(tx, after, intent)
-    tx.emit("invoice.finalized", after)
-    return after
-
-
-def pay(
-    tx: Transaction, invoice: Record, method: Record, *, decline_code: str | None = None
-) -> JsonObject:
-    """Try to collect an open invoice with a card; `decline_code` makes the bank refuse."""
-    payment = invoice_payments.of_invoice(tx, invoice)
-    if payment is None:
-        return _mark_paid(tx, invoice, attempted=False)
-    intent = tx.get("payment_intent", payment["payment"]["payment_intent"])
-    purpose = {"invoice": invoice["id"], "subscription": subscription_of(invoice)}
-    payment_intents.attempt(tx, intent, method, decline_code=decline_code, purpose=purpose)
-    if decline_code is not None:
-        return _note_failure(tx, invoice)
-    invoice_payments.mark_paid(tx, payment)
-    return _mark_paid(tx, invoice, attempted=True)
-
-
-def _mark_paid(tx: Transaction, invoice: Record, *, attempted: bool) -> JsonObject:
-    after = tx.put(
-        {
-            **invoice,
-            "amount_paid": invoice["total"],
-            "amount_remaining": 0,
-            "attempt_count": invoice["attempt_count"] + attempted,
-            "attempted": True,
-            "auto_advance": False,
-            "next_payment_attempt": None,
-            "status": LIFECYCLE.next(invoice["status"], "pay"),
-            "status_transitions": {**invoice["status_transitions"], "paid_at": tx.now},
-        }
-    )
-    tx.emit("invoice.paid", after)
-    tx.emit("invoice.payment_succeeded", after)
-    return after
-
-
-def _note_failure(tx: Transaction, invoice: Record) -> JsonObject:
-    attempts = invoice["attempt_count"] + 1
-    retry = tx.now + RETRY_DAYS[attempts - 1] * 86_400 if attempts <= len(RETRY_DAYS) else None
-    after = tx.put(
-        {
-            **invoice,
-            "attempt_count": attempts,
-            "attempted": True,
-            "auto_advance": retry is not None,
-            "next_payment_attempt": retry,
-        }
-    )
-    tx.emit("invoice.payment_failed", after)
-    return after
-
-
-def due(invoice: Record) -> int | None:
-    """When the clock must finalize or retry this invoice."""
-    if invoice["status"] == "draft":
-        return invoice["automatically_finalizes_at"]  # type: ignore[no-any-return]
-    if invoice["status"] == "open":
-        return invoice["next_payment_attempt"]  # type: ignore[no-any-return]
-    return None
-
-
-def default_decline_code(tx: Transaction, method: Record) -> str | None:
-    """Why the card's bank would refuse now."""
-    return payment_methods.decline_code_of(tx, method["id"])
 
 
 def retrieve(tx: Transaction, call: Call) -> JsonObject:
     """GET /v1/invoices/{id}"""
     return dict(tx.get("invoice", call.object_id))
+
+
+def update(tx: Transaction, call: Call) -> JsonObject:
+    """POST /v1/invoices/{id}. Money fields change only while it is a draft."""
+    before, params = tx.get("invoice", call.object_id), call.params
+    stand_at(tx, before)
+    refused = sorted(_DRAFT_ONLY & params.keys())
+    if refused and before["status"] != "draft":
+        raise state_conflict(
+            f"You can only change `{refused[0]}` while the invoice is a draft; it is "
+            f"{before['status']}.",
+            param=refused[0],
+        )
+    customer = tx.get("customer", before["customer"])
+    values = {**_given(tx, customer, params, before), "metadata": metadata.merged(before, params)}
+    if "auto_advance" in params:
+        values |= _advancing(tx, before, wanted=params["auto_advance"])
+    return tx.change(before, "invoice.updated", **values)
+
+
+def delete(tx: Transaction, call: Call) -> JsonObject:
+    """DELETE /v1/invoices/{id}: a draft that no subscription made."""
+    invoice = tx.get("invoice", call.object_id)
+    stand_at(tx, invoice)
+    if invoice["status"] != "draft" or subscription_of(invoice) is not None:
+        raise state_conflict(
+            "You can only delete draft invoices that no subscription made; void this one instead."
+        )
+    tx.put({**invoice, "deleted": True})
+    release_from(tx, invoice["id"])
+    tx.emit("invoice.deleted", invoice)
+    return {"id": invoice["id"], "object": "invoice", "deleted": True}
+
+
+def finalize(tx: Transaction, call: Call) -> JsonObject:
+    """POST /v1/invoices/{id}/finalize"""
+    invoice = tx.get("invoice", call.object_id)
+    stand_at(tx, invoice)
+    advance = call.params.get("auto_advance", invoice["auto_advance"])
+    return _finalized(tx, invoice, auto_advance=bool(advance))
+
+
+def pay(tx: Transaction, call: Call) -> JsonObject | ApiError:
+    """POST /v1/invoices/{id}/pay. A draft is finalized first."""
+    invoice, params = tx.get("invoice", call.object_id), call.params
+    stand_at(tx, invoice)
+    if invoice["status"] == "draft":
+        invoice = _finalized(tx, invoice, auto_advance=False)
+        if invoice["status"] == "paid":
+            return dict(invoice)
+    if invoice["status"] == "paid":
+        raise state_conflict("Invoice is already paid", code="invoice_already_paid")
+    if invoice["status"] not in _PAID_BY_HAND:
+        raise state_conflict(f"This invoice is {invoice['status']}; it can no longer be paid.")
+    if params.get("paid_out_of_band"):
+        return invoice_collection.pay_off_stripe(tx, invoice)
+    customer = tx.get("customer", invoice["customer"])
+    if params.get("payment_method"):
+        method_id = own_method(tx, customer, params, "payment_method")
+        method: Record | None = tx.get("payment_method", str(method_id))
+    else:
+        method = invoice_collection.method_for(tx, invoice, customer)
+    if method is None:
+        raise invalid_request(
+            "There is no `default_payment_method` set on this Customer or Invoice. Please set "
+            "either prior to payment attempt."
+        )
+    after = invoice_collection.attempt(tx, invoice, method)
+    return after if after["status"] == "paid" else _not_paid(tx, after)
+
+
+def void(tx: Transaction, call: Call) -> JsonObject:
+    """POST /v1/invoices/{id}/void"""
+    invoice = tx.get("invoice", call.object_id)
+    stand_at(tx, invoice)
+    return invoice_collection.void(tx, invoice)
+
+
+def mark_uncollectible(tx: Transaction, call: Call) -> JsonObject:
+    """POST /v1/invoices/{id}/mark_uncollectible"""
+    invoice = tx.get("invoice", call.object_id)
+    stand_at(tx, invoice)
+    return invoice_collection.mark_uncollectible(tx, invoice)
+
+
+def send(tx: Transaction, call: Call) -> JsonObject:
+    """POST /v1/invoices/{id}/send. A draft is finalized first."""
+    invoice = tx.get("invoice", call.object_id)
+    stand_at(tx, invoice)
+    if invoice["collection_method"] != "send_invoice":
+        raise state_conflict(
+            "You can only manually send an invoice if its collection method is 'send_invoice'."
+        )
+    if invoice["status"] == "draft":
+        invoice = _finalized(tx, invoice, auto_advance=invoice["auto_advance"])
+    elif invoice["status"] != "open":
+        raise state_conflict(f"This invoice is {invoice['status']}; it is not sent any more.")
+    return invoice_collection.send(tx, invoice)
 
 
 def list_all(tx: Transaction, call: Call) -> JsonObject:
@@ -276,12 +178,139 @@ def list_all(tx: Transaction, call: Call) -> JsonObject:
     return page(found, params, url="/v1/invoices")
 
 
+def list_lines(tx: Transaction, call: Call) -> JsonObject:
+    """GET /v1/invoices/{id}/lines"""
+    invoice = tx.get("invoice", call.object_id)
+    return page(invoice["lines"]["data"], call.params, url=f"/v1/invoices/{invoice['id']}/lines")
+
+
+def _finalized(tx: Transaction, invoice: Record, *, auto_advance: bool) -> JsonObject:
+    if invoice["status"] != "draft":
+        raise state_conflict(
+            f"This invoice is {invoice['status']}; only a draft can be finalized.",
+            code="invoice_not_editable",
+        )
+    return invoice_collection.finalize(tx, invoice, auto_advance=auto_advance)
+
+
+def _not_paid(tx: Transaction, invoice: Record) -> ApiError | JsonObject:
+    intent = invoice_collection.intent_of(tx, invoice)
+    if intent is None or intent["status"] == "processing":
+        return dict(invoice)
+    if intent["status"] == "requires_action":
+        return ApiError(
+            402,
+            "card_error",
+            "Invoice payment requires additional user action before it can be completed.",
+            code="invoice_payment_intent_requires_action",
+        )
+    error = intent["last_payment_error"] or {}
+    return card_declined(error.get("decline_code") or "generic_decline")
+
+
+def _subscription(tx: Transaction, params: JsonObject) -> Record | None:
+    if not params.get("subscription"):
+        return None
+    subscription = tx.get("subscription", params["subscription"], param="subscription")
+    if params.get("customer") not in {None, subscription["customer"]}:
+        raise invalid_request("The subscription belongs to another customer.", param="subscription")
+    if subscription["status"] in TERMINAL:
+        raise state_conflict("The subscription has ended.", param="subscription")
+    return subscription
+
+
+def _given(
+    tx: Transaction, customer: Record, params: JsonObject, before: Record | None = None
+) -> JsonObject:
+    values: JsonObject = {name: params[name] or None for name in _TEXTS if name in params}
+    if "default_payment_method" in params:
+        values["default_payment_method"] = own_method(
+            tx, customer, params, "default_payment_method"
+        )
+    if "number" in params:
+        values["number"] = params["number"] or None
+    if params.get("effective_at"):
+        values["effective_at"] = params["effective_at"]
+    return {**values, **_due(tx, params, before)}
+
+
+def _due(tx: Transaction, params: JsonObject, before: Record | None) -> JsonObject:
+    kept = "charge_automatically" if before is None else before["collection_method"]
+    method = params.get("collection_method") or kept
+    days, date = params.get("days_until_due"), params.get("due_date")
+    if method != "send_invoice":
+        if days is not None or date is not None:
+            raise invalid_request(
+                "You can only set a due date when `collection_method` is `send_invoice`.",
+                param="due_date" if days is None else "days_until_due",
+            )
+        return {"collection_method": method, "due_date": None}
+    if days is not None and date is not None:
+        raise invalid_request(
+            "You may only specify one of these parameters: days_until_due, due_date.",
+            param="due_date",
+        )
+    if date is not None and date <= tx.now:
+        raise parameter_invalid("due_date", "The due date must be in the future.")
+    kept_date = None if before is None else before["due_date"]
+    if days is not None:
+        date = tx.now + days * 86_400
+    elif date is None and kept_date is None:
+        raise parameter_missing("days_until_due")
+    return {
+        "collection_method": method,
+        "due_date": date or kept_date,
+        "next_payment_attempt": None,
+    }
+
+
+def _advancing(tx: Transaction, before: Record, *, wanted: bool) -> JsonObject:
+    if before["status"] not in {"draft", "open"}:
+        raise state_conflict(f"This invoice is {before['status']}; nothing advances it.")
+    soon = tx.now + invoice_collection.HOUR_SECONDS if wanted else None
+    by_card = before["collection_method"] == "charge_automatically"
+    return {
+        "auto_advance": wanted,
+        "automatically_finalizes_at": soon if before["status"] == "draft" else None,
+        "next_payment_attempt": soon if by_card else None,
+    }
+
+
+_FIELDS = (
+    "auto_advance collection_method days_until_due default_payment_method description due_date "
+    "effective_at footer metadata metadata.* number statement_descriptor"
+)
 OPERATIONS = (
+    operation(
+        "invoices.create",
+        "POST /v1/invoices",
+        create,
+        f"{_FIELDS} customer currency subscription pending_invoice_items_behavior",
+    ),
     operation(
         "invoices.list",
         "GET /v1/invoices",
         list_all,
         "customer status subscription collection_method",
     ),
+    invoice_previews.OPERATION,
     operation("invoices.retrieve", "GET /v1/invoices/{id}", retrieve),
+    operation("invoices.update", "POST /v1/invoices/{id}", update, _FIELDS),
+    operation("invoices.delete", "DELETE /v1/invoices/{id}", delete),
+    operation("invoices.finalize", "POST /v1/invoices/{id}/finalize", finalize, "auto_advance"),
+    operation(
+        "invoices.pay",
+        "POST /v1/invoices/{id}/pay",
+        pay,
+        "forgive off_session paid_out_of_band payment_method",
+        {"forgive": frozenset({False})},
+    ),
+    operation("invoices.void", "POST /v1/invoices/{id}/void", void),
+    operation(
+        "invoices.mark_uncollectible",
+        "POST /v1/invoices/{id}/mark_uncollectible",
+        mark_uncollectible,
+    ),
+    operation("invoices.send", "POST /v1/invoices/{id}/send", send),
+    operation("invoices.list_lines", "GET /v1/invoices/{id}/lines", list_lines),
 )

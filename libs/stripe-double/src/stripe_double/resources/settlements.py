@@ -11,12 +11,14 @@ from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
 from stripe_double.resources import banks, payment_intents
 from stripe_double.resources.checkout_completion import note_payment
+from stripe_double.resources.invoice_collection import settle_intent
 
 
 def follow(tx: Transaction, before: Record, after: Record) -> None:
     """The intent changed outside its invoice's or session's own attempt: let them follow."""
     if after["status"] in {before["status"], "processing"}:
         return
+    settle_intent(tx, after)
     note_payment(tx, after, payment_intents.purpose_of(tx, after))
 
 

@@ -1,0 +1,38 @@
+"""How a subscription ends: canceled, or expired because its first payment never came."""
+
+from __future__ import annotations
+
+from stripe_double.engine.records import JsonObject, Record
+from stripe_double.engine.transactions import Transaction
+from stripe_double.resources.subscription_states import LIFECYCLE, cancellation
+
+
+def end_subscription(
+    tx: Transaction, subscription: Record, *, reason: str, given: Record | None = None
+) -> JsonObject:
+    """Cancel now and announce `customer.subscription.deleted`."""
+    details = cancellation(reason, given or subscription["cancellation_details"])
+    after = tx.put(
+        {
+            **subscription,
+            "status": LIFECYCLE.next(subscription["status"], "cancel"),
+            "canceled_at": subscription["canceled_at"] or tx.now,
+            "cancellation_details": details,
+            "ended_at": tx.now,
+            "pause_collection": None,
+            "pending_update": None,
+            "status_details": None,
+        }
+    )
+    tx.emit("customer.subscription.deleted", after)
+    return after
+
+
+def expire_incomplete(tx: Transaction, subscription: Record) -> JsonObject:
+    """The first payment did not come in time: terminal, and no invoice will follow."""
+    return tx.change(
+        subscription,
+        "customer.subscription.updated",
+        status=LIFECYCLE.next(subscription["status"], "expire"),
+        ended_at=tx.now,
+    )
