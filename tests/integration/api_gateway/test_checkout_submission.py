@@ -166,12 +166,32 @@ async def test_a_late_reply_is_202_and_the_outcome_is_at_its_address(
     command: Command = Command.from_bytes(record.value)
     assert command.deadline_at - command.issued_at == timedelta(seconds=5)
     assert answer.status_code == 202
-    assert answer.json() == {"operationKey": command.operation_key, "status": "pending"}
     location = answer.headers["location"]
-    assert location == f"/api/billing/operations/{command.operation_key}"
+    assert answer.json() == {
+        "operationKey": command.operation_key,
+        "status": "pending",
+        "location": location,
+    }
+    path, receipt = location.split("?receipt=")
+    assert path == f"/api/billing/operations/{command.operation_key}"
 
-    assert (await product.get(location, "ann")).status_code == 404
-    waiting = asyncio.create_task(product.get(f"{location}?wait=10", "ann"))
+    # Nobody has begun it: its owner sees that it was accepted, nobody else sees anything.
+    found = await product.get(location, "ann")
+    assert (found.status_code, found.headers["retry-after"]) == (200, "1")
+    shown = found.json()
+    assert (shown["status"], shown["billableEntityId"]) == ("accepted", entity_id)
+    assert (shown["result"], shown["error"], shown["httpStatus"]) == (None, None, None)
+    await product.put_user("eve")
+    same = {"x-request-id": "r"}
+    foreign = await product.get(location, "eve", **same)
+    nothing = await product.get(path, "eve", **same)
+    assert (foreign.status_code, foreign.content) == (404, nothing.content)
+    for wrong in (path, f"{path}?receipt=", f"{path}?receipt={receipt[:-1]}"):
+        assert (await product.get(wrong, "ann")).status_code == 404
+    other = f"/api/billing/operations/{'0' * 64}?receipt={receipt}"
+    assert (await product.get(other, "ann")).status_code == 404
+
+    waiting = asyncio.create_task(product.get(f"{location}&wait=10", "ann"))
     await store_operation(
         database.engine,
         entity_id,

@@ -114,7 +114,10 @@ async def test_the_document_describes_every_route_and_its_errors(product: Produc
         "/api/billing/plans",
         "/api/billing/subscription",
         "/api/billing/timeline",
+        "/internal/v1/external-accounts/{externalId}",
+        "/internal/v1/organizations/{externalId}",
         "/internal/v1/roles/{role}",
+        "/internal/v1/service-tokens/{name}",
         "/internal/v1/users/{externalId}",
         "/internal/v1/workspaces/{externalId}",
     }
@@ -125,9 +128,10 @@ async def test_the_document_describes_every_route_and_its_errors(product: Produc
         for operation in path.values():
             assert operation["security"]
             assert "401" in operation["responses"]
-            assert operation["responses"]["401"]["content"] == {
-                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-            }
+            [(media, content)] = operation["responses"]["401"]["content"].items()
+            assert media == "application/problem+json"
+            assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+            assert "authentication_required" in content["examples"]
     assert "Problem" in document["components"]["schemas"]
     body = document["components"]["schemas"]["CheckoutBody"]
     assert body["additionalProperties"] is False

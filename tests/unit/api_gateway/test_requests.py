@@ -22,7 +22,6 @@ from api_gateway.decisions.directory_changes import (
 )
 from api_gateway.decisions.idempotency_keys import decide_client_key
 from api_gateway.decisions.operation_progress import Until, has_reached
-from api_gateway.decisions.service_tokens import is_service_token
 from api_gateway.decisions.submissions import (
     Conflict,
     InProgress,
@@ -260,16 +259,6 @@ def encoded(value: object) -> str:
 )
 def test_a_cursor_that_is_not_ours(cursor: str) -> None:
     assert place_of(cursor) is None
-
-
-@pytest.mark.requirement("AUTH-08")
-def test_service_tokens_are_known_by_their_digests_only() -> None:
-    digests = [hashlib.sha256(token).hexdigest() for token in (b"old", b"new")]
-    assert is_service_token("old", digests)
-    assert is_service_token("new", digests)
-    for wrong in ("", "OLD", "old ", digests[0], "\ud800"):
-        assert not is_service_token(wrong, digests)
-    assert not is_service_token("old", [])
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ def test_good_settings() -> None:
         {"BILLING_JWT_SHARED_SECRET": None},
         {"BILLING_JWT_SHARED_SECRET": "short"},
         {"BILLING_JWT_JWKS_FILE": "/keys.json"},  # two sources of keys
+        {"BILLING_JWT_JWKS_URL": "https://login.example/keys"},  # beside the shared secret
         {"BILLING_JWT_ISSUER": ""},
         {"BILLING_JWT_AUDIENCE": None},
         {"BILLING_OPERATION_KEY_SECRET": "o" * 31},
@@ -48,8 +49,55 @@ def test_good_settings() -> None:
         {"BILLING_SERVICE_TOKEN_SHA256S": None},
         {"GATEWAY_REPLY_WAIT_SECONDS": "0"},
         {"GATEWAY_REPLY_WAIT_SECONDS": "61"},
+        {"GATEWAY_RATE_ACCOUNT_PER_SECOND": "501"},  # one account could stop all others
+        {"GATEWAY_RATE_USER_PER_SECOND": "0"},
     ],
 )
 def test_settings_that_would_be_unsafe_stop_the_start(changes: dict[str, str | None]) -> None:
     with pytest.raises(ValidationError):
         load(**changes)
+
+
+@pytest.mark.requirement("AUTH-01")
+@pytest.mark.parametrize(
+    ("url", "environment", "is_good"),
+    [
+        ("https://login.example/.well-known/jwks.json", "production", True),
+        ("https://login.example:8443/keys", "test", True),
+        ("http://127.0.0.1:9000/keys", "test", True),
+        ("http://[::1]:9000/keys", "development", True),
+        ("http://127.0.0.1:9000/keys", "production", False),
+        ("http://login.example/keys", "development", False),
+        ("http://127.0.0.1.evil.example/keys", "development", False),
+        ("http://127.0.0.1@evil.example/keys", "development", False),
+        ("https://user:secret@login.example/keys", "test", False),
+        ("https://login.example/keys#a", "test", False),
+        ("https:///keys", "test", False),
+        ("https://login.example:port/keys", "test", False),
+        ("file:///etc/keys.json", "test", False),
+        ("ftp://login.example/keys", "test", False),
+        ("login.example/keys", "test", False),
+    ],
+)
+def test_keys_come_over_https_or_from_this_machine(
+    url: str, environment: str, *, is_good: bool
+) -> None:
+    changes: dict[str, str | None] = {
+        "BILLING_JWT_SHARED_SECRET": None,
+        "BILLING_JWT_JWKS_URL": url,
+        "BILLING_ENVIRONMENT": environment,
+    }
+    if is_good:
+        assert load(**changes).jwt_jwks_url == url
+    else:
+        with pytest.raises(ValidationError, match="BILLING_JWT_JWKS_URL"):
+            load(**changes)
+
+
+@pytest.mark.requirement("IDEM-06")
+def test_operation_secrets_rotate() -> None:
+    ring = load(BILLING_OPERATION_KEY_SECRET="b:" + "n" * 32 + ",a:" + "o" * 32)
+    assert ring.operation_key_secrets.all == (b"n" * 32, b"o" * 32)
+    with pytest.raises(ValidationError) as refused:
+        load(BILLING_OPERATION_KEY_SECRET="n" * 32 + "," + "o" * 32)
+    assert "n" * 32 not in str(refused.value.errors(include_input=False))

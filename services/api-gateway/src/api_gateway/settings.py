@@ -6,6 +6,7 @@ import re
 import socket
 from pathlib import Path
 from typing import Annotated, Final, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
@@ -15,6 +16,7 @@ from billing_common.settings import (
     DatabaseSettings,
     Environment,
     KafkaSettings,
+    OperationKeySettings,
 )
 
 BODY_BYTES_MAX: Final = 64 * 1024
@@ -28,18 +30,23 @@ KEEP_ALIVE_SECONDS: Final = 15
 # Beyond the longest wait for a reply, so that a restart answers what it was asked.
 DRAIN_MARGIN_SECONDS: Final = 10
 
+LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+KEY_FILE_LOOKED_AT_SECONDS: Final = 5.0
+KEY_ADDRESS_LOOKED_AT_SECONDS: Final = 300.0
+# After a rest: so many seconds' worth at once.
+RATE_BURST_SECONDS: Final = 10.0
+
 _SHA256_HEX: Final = re.compile(r"[0-9a-f]{64}")
 
 
-class GatewaySettings(DatabaseSettings, KafkaSettings):
-    """Tokens are verified with a key file, or outside production with one shared secret."""
+class GatewaySettings(DatabaseSettings, KafkaSettings, OperationKeySettings):
+    """Tokens are verified with a key set from a file or an address, or outside production with one
+    shared secret. Rates are per replica."""
 
-    operation_key_secret: SecretStr = Field(
-        validation_alias="BILLING_OPERATION_KEY_SECRET", min_length=SECRET_LENGTH_MIN
-    )
     jwt_issuer: str = Field(validation_alias="BILLING_JWT_ISSUER", min_length=1)
     jwt_audience: str = Field(validation_alias="BILLING_JWT_AUDIENCE", min_length=1)
     jwt_jwks_file: Path | None = Field(default=None, validation_alias="BILLING_JWT_JWKS_FILE")
+    jwt_jwks_url: str | None = Field(default=None, validation_alias="BILLING_JWT_JWKS_URL")
     jwt_shared_secret: SecretStr | None = Field(
         default=None, validation_alias="BILLING_JWT_SHARED_SECRET", min_length=SECRET_LENGTH_MIN
     )
@@ -48,6 +55,24 @@ class GatewaySettings(DatabaseSettings, KafkaSettings):
     )
     reply_wait_seconds: float = Field(
         default=25, validation_alias="GATEWAY_REPLY_WAIT_SECONDS", gt=0, le=60
+    )
+    provisions_from_claims: bool = Field(
+        default=False, validation_alias="GATEWAY_PROVISION_FROM_CLAIMS"
+    )
+    rate_replica_per_second: float = Field(
+        default=1000, validation_alias="GATEWAY_RATE_REPLICA_PER_SECOND", gt=0
+    )
+    rate_user_per_second: float = Field(
+        default=50, validation_alias="GATEWAY_RATE_USER_PER_SECOND", gt=0
+    )
+    rate_service_per_second: float = Field(
+        default=500, validation_alias="GATEWAY_RATE_SERVICE_PER_SECOND", gt=0
+    )
+    rate_account_per_second: float = Field(
+        default=50, validation_alias="GATEWAY_RATE_ACCOUNT_PER_SECOND", gt=0
+    )
+    rate_account_writes_per_minute: float = Field(
+        default=300, validation_alias="GATEWAY_RATE_ACCOUNT_WRITES_PER_MINUTE", gt=0
     )
     # Names this replica among its siblings; it decides the partition its replies come on.
     instance_id: str = Field(default="", validation_alias="GATEWAY_INSTANCE_ID", max_length=200)
@@ -68,15 +93,44 @@ class GatewaySettings(DatabaseSettings, KafkaSettings):
 
     @model_validator(mode="after")
     def _one_source_of_keys(self) -> Self:
-        if (self.jwt_jwks_file is None) == (self.jwt_shared_secret is None):
+        sources = (self.jwt_jwks_file, self.jwt_jwks_url, self.jwt_shared_secret)
+        if sum(source is not None for source in sources) != 1:
             raise ValueError(
-                "set exactly one of BILLING_JWT_JWKS_FILE and BILLING_JWT_SHARED_SECRET"
+                "set exactly one of BILLING_JWT_JWKS_FILE, BILLING_JWT_JWKS_URL and "
+                "BILLING_JWT_SHARED_SECRET"
             )
-        if self.jwt_shared_secret is not None and self.environment is Environment.PRODUCTION:
-            raise ValueError("BILLING_JWT_SHARED_SECRET is not for production: set a JWKS file")
+        is_production = self.environment is Environment.PRODUCTION
+        if self.jwt_shared_secret is not None and is_production:
+            raise ValueError("BILLING_JWT_SHARED_SECRET is not for production: set a JWKS source")
+        if self.jwt_jwks_url is not None:
+            _check_key_address(self.jwt_jwks_url, is_production=is_production)
+        return self
+
+    @model_validator(mode="after")
+    def _nobody_can_use_up_the_replica(self) -> Self:
+        if self.rate_account_per_second > self.rate_replica_per_second / 2:
+            raise ValueError(
+                "GATEWAY_RATE_ACCOUNT_PER_SECOND must be at most half of "
+                "GATEWAY_RATE_REPLICA_PER_SECOND, or one account stops all others"
+            )
         return self
 
     @property
     def replica_name(self) -> str:
         """Stable across restarts of the same replica."""
         return self.instance_id or f"{socket.gethostname()}:{self.http_port}"
+
+
+def _check_key_address(url: str, *, is_production: bool) -> None:
+    try:
+        parts = urlsplit(url)
+        host, port_is_right = parts.hostname, parts.port is None or parts.port > 0
+    except ValueError:
+        host, port_is_right = None, False
+    if host is None or not port_is_right or parts.username is not None or parts.fragment:
+        raise ValueError("BILLING_JWT_JWKS_URL must be an address without user and fragment")
+    is_loopback = parts.scheme == "http" and host in LOOPBACK_HOSTS and not is_production
+    if parts.scheme != "https" and not is_loopback:
+        raise ValueError(
+            "BILLING_JWT_JWKS_URL must be https (http only to this machine, outside production)"
+        )

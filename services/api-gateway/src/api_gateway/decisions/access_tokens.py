@@ -22,6 +22,8 @@ SUBJECT_BYTES_MAX: Final = 255
 ASYMMETRIC_ALGORITHMS: Final = frozenset({"RS256", "ES256", "EdDSA"})
 SHARED_SECRET_ALGORITHM: Final = "HS256"
 RSA_MODULUS_BITS_MIN: Final = 2048
+KEYS_MAX: Final = 32
+KID_LENGTH_MAX: Final = 200
 # Each of these would let a token choose its key or change what is signed.
 _FORBIDDEN_HEADERS: Final = frozenset(
     {"jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256", "crit", "b64", "zip", "enc"}
@@ -51,14 +53,33 @@ class TokenPolicy:
     keys: Mapping[str | None, VerificationKey]
 
 
-def keys_from_jwks(text: str) -> Mapping[str | None, VerificationKey]:
-    """The allow-list in a JSON Web Key Set of public keys. Raises KeyFileInvalid."""
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a verified token says that the caller is, and all that it claims."""
+
+    subject: str
+    claims: Mapping[str, Any]
+
+
+def keys_from_jwks(
+    text: str, *, must_know_all: bool = True
+) -> Mapping[str | None, VerificationKey]:
+    """The allow-list in a JSON Web Key Set of public keys. Raises KeyFileInvalid.
+
+    A file is ours, so every key in it must be right. A login service may publish keys for other
+    purposes beside ours: with `must_know_all=False` those are left out, but a secret one never is.
+    """
     try:
         entries = json.loads(text)["keys"]
     except (ValueError, TypeError, KeyError, RecursionError):
         raise KeyFileInvalid("it is not a JSON Web Key Set") from None
     keys: dict[str | None, VerificationKey] = {}
-    for entry in entries if isinstance(entries, list) else []:
+    listed = entries if isinstance(entries, list) else []
+    if len(listed) > KEYS_MAX:
+        raise KeyFileInvalid(f"it holds more than {KEYS_MAX} keys")
+    for entry in listed:
+        if not must_know_all and not _is_meant_for_us(entry):
+            continue
         kid, key = _read_key(entry)
         if kid in keys:
             raise KeyFileInvalid(f"key {kid!r} appears twice")
@@ -73,14 +94,36 @@ def keys_from_shared_secret(secret: bytes) -> Mapping[str | None, VerificationKe
     return MappingProxyType({None: VerificationKey(SHARED_SECRET_ALGORITHM, secret)})
 
 
-def decide_subject(token: str, *, policy: TokenPolicy, now: datetime) -> str | None:
-    """The `sub` of a token that is ours, current and correctly signed; else None."""
-    if len(token) > TOKEN_LENGTH_MAX or not token.isascii() or token.count(".") != 2:
+def kid_of(token: str) -> str | None:
+    """The key that an unverified token names, to know whether to look for newer keys; else None."""
+    if not _looks_like_a_token(token):
+        return None
+    try:
+        kid = _JWS.get_unverified_header(token).get("kid")
+    except (PyJWTError, ValueError, TypeError, RecursionError):
+        return None
+    return kid if isinstance(kid, str) and len(kid) <= KID_LENGTH_MAX else None
+
+
+def decide_identity(token: str, *, policy: TokenPolicy, now: datetime) -> Identity | None:
+    """Who sent a token that is ours, current and correctly signed; else None."""
+    if not _looks_like_a_token(token):
         return None
     claims = _verified_claims(token, policy.keys)
     if claims is None or not _is_for_us(claims, policy) or not _is_current(claims, now.timestamp()):
         return None
-    return _subject(claims.get("sub"))
+    subject = _subject(claims.get("sub"))
+    return None if subject is None else Identity(subject, claims)
+
+
+def decide_subject(token: str, *, policy: TokenPolicy, now: datetime) -> str | None:
+    """The `sub` of such a token; else None."""
+    identity = decide_identity(token, policy=policy, now=now)
+    return None if identity is None else identity.subject
+
+
+def _looks_like_a_token(token: str) -> bool:
+    return len(token) <= TOKEN_LENGTH_MAX and token.isascii() and token.count(".") == 2
 
 
 def _verified_claims(
@@ -143,6 +186,14 @@ def _subject(value: Any) -> str | None:
         return None
     # isprintable() refuses lone surrogates too, so encoding cannot fail.
     return value if len(value.encode()) <= SUBJECT_BYTES_MAX else None
+
+
+def _is_meant_for_us(entry: Any) -> bool:
+    return (
+        isinstance(entry, dict)
+        and entry.get("use", "sig") == "sig"
+        and entry.get("alg") in ASYMMETRIC_ALGORITHMS
+    )
 
 
 def _read_key(entry: Any) -> tuple[str, VerificationKey]:

@@ -5,10 +5,11 @@ Unknown and foreign are one answer, so that nobody learns which accounts exist.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from api_gateway.decisions.selectors import NoSelector, Selector
@@ -17,6 +18,13 @@ from billing_common.domain.failure_codes import FailureCode
 MANAGE_PERMISSION: Final = "workspace.billing.manage"
 EVERYTHING_PERMISSION: Final = "*"
 OWNER_ROLE: Final = "owner"
+# What roles allow until the product states otherwise, so that a fresh system can be used.
+BUILT_IN_ROLES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        OWNER_ROLE: frozenset({EVERYTHING_PERMISSION}),
+        "admin": frozenset({MANAGE_PERMISSION}),
+    }
+)
 # Grants on organization and external entities; managing includes reading.
 GRANT_READ: Final = "billing.read"
 GRANT_MANAGE: Final = "billing.manage"
@@ -67,6 +75,13 @@ class Caller:
 
     user_id: int | None
     is_active: bool
+
+
+def permissions_of(role: str | None, *, stated: frozenset[str] | None) -> frozenset[str]:
+    """What a role allows. `stated`: by the product, also nothing; None when it said nothing."""
+    if role is None:
+        return frozenset()
+    return BUILT_IN_ROLES.get(role, frozenset()) if stated is None else stated
 
 
 def decide_entity(

@@ -54,6 +54,15 @@ class Synced:
     outcome: SyncOutcome
 
 
+@dataclass(frozen=True, slots=True)
+class RoleSynced:
+    """What is stored now."""
+
+    permissions: Sequence[str]
+    version: int
+    outcome: SyncOutcome
+
+
 class DirectorySync:
     """PUT /internal/v1/users, workspaces and roles."""
 
@@ -93,15 +102,45 @@ class DirectorySync:
         log.info("gateway.workspace_synced", outcome=synced.outcome.value, version=synced.version)
         return synced
 
-    async def put_role(self, role: str, permissions: Sequence[str]) -> None:
-        """The role allows exactly these permissions from now on."""
+    async def put_role(
+        self, role: str, permissions: Sequence[str], *, version: int | None
+    ) -> RoleSynced:
+        """The role allows exactly these permissions, unless a newer version is stored.
+
+        Without a version this statement is newer than any before.
+        """
         now = self._clock()
 
-        async def write(connection: WriteConnection) -> None:
-            await directory.replace_permissions(connection, role, permissions, now=now)
+        async def write(connection: WriteConnection) -> RoleSynced:
+            return await _put_role(connection, role, permissions, version=version, now=now)
 
-        await self._database.write(write, name="sync_role")
-        log.info("gateway.role_synced", name=role, count=len(permissions))
+        synced = await self._database.write(write, name="sync_role")
+        log.info("gateway.role_synced", name=role, outcome=synced.outcome.value)
+        return synced
+
+
+async def _put_role(
+    connection: WriteConnection,
+    role: str,
+    permissions: Sequence[str],
+    *,
+    version: int | None,
+    now: datetime,
+) -> RoleSynced:
+    stored_version = await directory.claim_role(connection, role, version=version, now=now)
+    wanted_version = (stored_version or 0) + 1 if version is None else version
+    outcome = decide_sync(
+        is_new=stored_version is None,
+        stored_version=stored_version or 0,
+        sent_version=wanted_version,
+    )
+    if outcome in (SyncOutcome.UNCHANGED, SyncOutcome.STALE):
+        stored = await directory.find_permissions(connection, role)
+        return RoleSynced(stored, stored_version or 0, outcome)
+    if outcome is SyncOutcome.UPDATED:
+        await directory.change_role_version(connection, role, wanted_version, now=now)
+    await directory.replace_permissions(connection, role, permissions, now=now)
+    return RoleSynced(list(permissions), wanted_version, outcome)
 
 
 async def _put_user(connection: WriteConnection, sync: UserSync, now: datetime) -> Synced:

@@ -14,6 +14,7 @@ from billing_common.storage.tables import (
     billable_entity_grants,
     identity_memberships,
     identity_role_permissions,
+    identity_roles,
     identity_users,
     identity_workspaces,
 )
@@ -25,6 +26,7 @@ _workspaces = identity_workspaces.c
 _members = identity_memberships.c
 _grants = billable_entity_grants.c
 _roles = identity_role_permissions.c
+_stated = identity_roles.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,10 @@ class UserRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountRow:
-    """An entity beside one user's relations to it. `role`: the user's, in its workspace."""
+    """An entity beside one user's relations to it. `role`: the user's, in its workspace.
+
+    `role_permissions` is None for a role that the product never stated.
+    """
 
     id: int
     entity_type: str
@@ -47,7 +52,7 @@ class AccountRow:
     updated_at: datetime
     is_owner: bool
     role: str | None
-    role_permissions: frozenset[str]
+    role_permissions: frozenset[str] | None
     grants: frozenset[str]
 
 
@@ -110,6 +115,7 @@ def _account_query(user_id: int) -> Select[Any]:
             _workspaces.slug,
             _members.role,
             _roles.permission,
+            _stated.role.label("stated_role"),
             _grants.permission.label("granted"),
         )
         .select_from(billable_entities)
@@ -118,6 +124,7 @@ def _account_query(user_id: int) -> Select[Any]:
             identity_memberships,
             and_(_members.workspace_id == _entities.workspace_id, _members.user_id == user_id),
         )
+        .outerjoin(identity_roles, _stated.role == _members.role)
         .outerjoin(identity_role_permissions, _roles.role == _members.role)
         .outerjoin(
             billable_entity_grants,
@@ -148,6 +155,8 @@ def _account(user_id: int, rows: Sequence[Any]) -> AccountRow:
         updated_at=first.updated_at,
         is_owner=first.owner_user_id == user_id,
         role=first.role,
-        role_permissions=frozenset(row.permission for row in rows if row.permission is not None),
+        role_permissions=None
+        if first.stated_role is None
+        else frozenset(row.permission for row in rows if row.permission is not None),
         grants=frozenset(row.granted for row in rows if row.granted is not None),
     )

@@ -20,6 +20,7 @@ from billing_common.storage.tables import (
     billable_entities,
     identity_memberships,
     identity_role_permissions,
+    identity_roles,
     identity_users,
     identity_workspaces,
 )
@@ -64,6 +65,17 @@ async def claim_workspace(
         if duplicate_key_name(error) == _SLUG_KEY:
             raise SlugTaken from error
         raise
+
+
+async def lock_workspace(connection: WriteConnection, external_id: str) -> DirectoryRow | None:
+    """The stored workspace, locked, or None."""
+    found = await connection.execute(
+        select(_workspaces.id, _workspaces.sync_version)
+        .where(_workspaces.external_id == external_id)
+        .with_for_update()
+    )
+    row = found.one_or_none()
+    return None if row is None else DirectoryRow(row.id, row.sync_version, is_new=False)
 
 
 async def update_user(
@@ -202,6 +214,39 @@ async def update_entity(
     await connection.execute(
         update(billable_entities).where(_entities.id == entity_id).values(**values, updated_at=now)
     )
+
+
+async def claim_role(
+    connection: WriteConnection, role: str, *, version: int | None, now: datetime
+) -> int | None:
+    """The version that is stored, its row locked; None when this transaction stated the role."""
+    row = {"role": role, "sync_version": version or 1, "created_at": now, "updated_at": now}
+    outcome = await insert_once(
+        connection, identity_roles, row, expected_conflicts=frozenset({"PRIMARY"})
+    )
+    if not isinstance(outcome, Conflict):
+        return None
+    found = await connection.execute(
+        select(identity_roles.c.sync_version).where(identity_roles.c.role == role).with_for_update()
+    )
+    return int(found.scalar_one())
+
+
+async def change_role_version(
+    connection: WriteConnection, role: str, version: int, *, now: datetime
+) -> None:
+    """The locked role is stated anew."""
+    await connection.execute(
+        update(identity_roles)
+        .where(identity_roles.c.role == role)
+        .values(sync_version=version, updated_at=now)
+    )
+
+
+async def find_permissions(connection: WriteConnection, role: str) -> list[str]:
+    """What the role allows, sorted. Stable while its row is locked."""
+    rows = await connection.execute(select(_roles.permission).where(_roles.role == role))
+    return sorted(row.permission for row in rows)
 
 
 async def replace_permissions(

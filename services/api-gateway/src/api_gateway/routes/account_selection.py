@@ -21,24 +21,46 @@ from api_gateway.handlers.refusals import RequestRefused
 from api_gateway.routes.wire import BillableEntityShape
 from billing_common.domain.failure_codes import FailureCode
 
+_ENTITY_ID: Final = {"type": "string", "pattern": "^[1-9][0-9]{0,18}$"}
+_SLUG: Final = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$"}
 
-def _parameter(name: str, place: str, description: str) -> dict[str, Any]:
+
+def _parameter(
+    name: str, place: str, schema: dict[str, Any], example: str, description: str
+) -> dict[str, Any]:
     return {
         "name": name,
         "in": place,
         "required": False,
         "description": description,
-        "schema": {"type": "string"},
+        "schema": schema,
+        "example": example,
     }
 
 
 # For OpenAPI. The values are read as a whole below: a selector sent twice is refused.
 SELECTOR_PARAMETERS: Final = [
-    _parameter(ENTITY_HEADER, "header", "The billing account, by id. Wins over all others."),
-    _parameter(ENTITY_PARAMETER, "query", "The billing account, by id."),
-    _parameter(WORKSPACE_HEADER, "header", "The workspace whose billing account is meant."),
-    _parameter(WORKSPACE_PARAMETER, "query", "The workspace whose billing account is meant."),
+    _parameter(
+        ENTITY_HEADER, "header", _ENTITY_ID, "42", "The billing account, by id. Wins over all."
+    ),
+    _parameter(ENTITY_PARAMETER, "query", _ENTITY_ID, "42", "The billing account, by id."),
+    _parameter(
+        WORKSPACE_HEADER, "header", _SLUG, "acme", "The workspace whose billing account is meant."
+    ),
+    _parameter(
+        WORKSPACE_PARAMETER, "query", _SLUG, "acme", "The workspace whose billing account is meant."
+    ),
 ]
+
+
+EXAMPLE_ENTITY: Final = {
+    "id": "42",
+    "entityType": "workspace",
+    "workspaceSlug": "acme",
+    "status": "active",
+    "createdAt": "2026-11-01T09:00:00.000Z",
+    "updatedAt": "2026-11-01T09:00:00.000Z",
+}
 
 
 def subject_of(request: Request) -> str:

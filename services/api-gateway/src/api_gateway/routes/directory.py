@@ -10,9 +10,13 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Path
 from pydantic import Field
 
+from api_gateway.decisions.directory_changes import SyncOutcome
+from api_gateway.decisions.service_tokens import Scope
 from api_gateway.handlers.directory_sync import DirectorySync, Synced, UserSync, WorkspaceSync
 from api_gateway.handlers.refusals import RequestRefused
-from api_gateway.routes.wire import INTERNAL_PATH, RequestShape, Shape, WireId, problem_responses
+from api_gateway.routes.outcomes import refusals, success
+from api_gateway.routes.service_access import needs
+from api_gateway.routes.wire import INTERNAL_PATH, RequestShape, Shape, WireId
 from billing_common.domain.failure_codes import FailureCode
 
 MEMBERS_MAX: Final = 10_000
@@ -57,9 +61,13 @@ class WorkspaceBody(RequestShape):
 
 
 class RoleBody(RequestShape):
-    """All permissions of the role; `*` is everything. The role `owner` has all anyway."""
+    """All permissions of the role; `*` is everything. The role `owner` has all anyway.
+
+    Without a `version` this statement is newer than any before.
+    """
 
     permissions: Annotated[list[Permission], Field(max_length=PERMISSIONS_MAX)]
+    version: Version | None = None
 
 
 class SyncedShape(Shape):
@@ -68,7 +76,7 @@ class SyncedShape(Shape):
     external_id: str
     billable_entity_id: WireId
     version: int
-    outcome: Literal["created", "updated", "unchanged", "stale"]
+    outcome: SyncOutcome
 
 
 class RoleShape(Shape):
@@ -76,14 +84,44 @@ class RoleShape(Shape):
 
     role: str
     permissions: list[str]
+    version: int
+    outcome: SyncOutcome
+
+
+_ROLE_EXAMPLE: Final = {
+    "updated": {
+        "role": "admin",
+        "permissions": ["workspace.billing.manage"],
+        "version": 2,
+        "outcome": "updated",
+    }
+}
+
+
+def synced_example(external_id: str) -> dict[str, dict[str, object]]:
+    """One stored, one that came too late."""
+    stored = {"externalId": external_id, "billableEntityId": "42", "version": 7}
+    return {
+        outcome.value: stored | {"outcome": outcome.value}
+        for outcome in (SyncOutcome.CREATED, SyncOutcome.STALE)
+    }
 
 
 def make_router(sync: DirectorySync) -> APIRouter:
     """The resource's routes."""
     router = APIRouter(prefix=INTERNAL_PATH)
-    errors = problem_responses(400, 401, 413, 503)
+    errors = refusals(FailureCode.SERVICE_SCOPE_REQUIRED)
+    scope = needs(Scope.DIRECTORY_WRITE)
 
-    @router.put("/users/{externalId}", response_model=SyncedShape, responses=errors)
+    @router.put(
+        "/users/{externalId}",
+        response_model=SyncedShape,
+        responses={
+            200: success(SyncedShape, "What is stored now.", synced_example("ann")),
+            **errors,
+        },
+        openapi_extra=scope,
+    )
     async def put_user(external_id: ExternalIdInPath, body: UserBody) -> SyncedShape:
         """The user as it is at `version`, and its own billing account."""
         synced = await sync.put_user(
@@ -94,9 +132,17 @@ def make_router(sync: DirectorySync) -> APIRouter:
                 version=body.version,
             )
         )
-        return _shape(external_id, synced)
+        return synced_shape(external_id, synced)
 
-    @router.put("/workspaces/{externalId}", response_model=SyncedShape, responses=errors)
+    @router.put(
+        "/workspaces/{externalId}",
+        response_model=SyncedShape,
+        responses={
+            200: success(SyncedShape, "What is stored now.", synced_example("acme")),
+            **errors,
+        },
+        openapi_extra=scope,
+    )
     async def put_workspace(external_id: ExternalIdInPath, body: WorkspaceBody) -> SyncedShape:
         """The workspace as it is at `version`, its members, and its billing account."""
         synced = await sync.put_workspace(
@@ -110,17 +156,26 @@ def make_router(sync: DirectorySync) -> APIRouter:
                 members=_roles_by_member(body.members),
             )
         )
-        return _shape(external_id, synced)
+        return synced_shape(external_id, synced)
 
-    @router.put("/roles/{role}", response_model=RoleShape, responses=errors)
+    @router.put(
+        "/roles/{role}",
+        response_model=RoleShape,
+        responses={200: success(RoleShape, "What is stored now.", _ROLE_EXAMPLE), **errors},
+        openapi_extra=scope,
+    )
     async def put_role(
         role: Annotated[str, Path(max_length=120, pattern=r"^[a-z0-9][a-z0-9_.-]*$")],
         body: RoleBody,
     ) -> RoleShape:
         """What a role allows, from now on."""
-        permissions = sorted(set(body.permissions))
-        await sync.put_role(role, permissions)
-        return RoleShape(role=role, permissions=permissions)
+        synced = await sync.put_role(role, sorted(set(body.permissions)), version=body.version)
+        return RoleShape(
+            role=role,
+            permissions=list(synced.permissions),
+            version=synced.version,
+            outcome=synced.outcome,
+        )
 
     return router
 
@@ -134,10 +189,11 @@ def _roles_by_member(members: list[MemberBody]) -> dict[str, str]:
     return roles
 
 
-def _shape(external_id: str, synced: Synced) -> SyncedShape:
+def synced_shape(external_id: str, synced: Synced) -> SyncedShape:
+    """As it is shown."""
     return SyncedShape(
         external_id=external_id,
         billable_entity_id=synced.billable_entity_id,
         version=synced.version,
-        outcome=synced.outcome.value,
+        outcome=synced.outcome,
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter
 
 from api_gateway.handlers.readings import BillingReader, PlanOffer
-from api_gateway.routes.wire import PUBLIC_PATH, Shape, WireId, problem_responses
+from api_gateway.routes.outcomes import refusals, success
+from api_gateway.routes.wire import PUBLIC_PATH, Shape, WireId
 
 
 class CorePrice(Shape):
@@ -46,11 +47,45 @@ class Plans(Shape):
     plans: list[PlanShape]
 
 
+_ON_SALE: Final = success(
+    Plans,
+    "Plans that can be bought now.",
+    {
+        "one": {
+            "plans": [
+                {
+                    "id": "3",
+                    "code": "pro",
+                    "version": 1,
+                    "name": "Pro",
+                    "description": None,
+                    "appliesTo": "workspace",
+                    "corePrice": {
+                        "interval": "month",
+                        "intervalCount": 1,
+                        "currency": "usd",
+                        "unitAmountMinor": 4900,
+                    },
+                    "entitlements": [
+                        {
+                            "code": "seats",
+                            "schemaVersion": "entitlement.quota.v1",
+                            "value": {"limit": 5},
+                        }
+                    ],
+                }
+            ]
+        },
+        "none": {"plans": []},
+    },
+)
+
+
 def make_router(reader: BillingReader) -> APIRouter:
     """The resource's routes."""
     router = APIRouter(prefix=PUBLIC_PATH)
 
-    @router.get("/plans", response_model=Plans, responses=problem_responses(401, 503))
+    @router.get("/plans", response_model=Plans, responses={200: _ON_SALE, **refusals()})
     async def list_plans() -> Plans:
         """Plans that can be bought now."""
         return Plans(plans=[_shape(offer) for offer in await reader.plans()])

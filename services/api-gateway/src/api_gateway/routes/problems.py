@@ -36,6 +36,7 @@ def problem_response(
     code: FailureCode,
     *,
     request_id: str,
+    details: dict[str, Any] | None = None,
     field_errors: dict[str, str] | None = None,
     operation_key: str | None = None,
     retry_after_seconds: int | None = None,
@@ -50,7 +51,11 @@ def problem_response(
     if retry_after_seconds is not None:
         sent["Retry-After"] = str(retry_after_seconds)
     body = problem_body(
-        code, request_id=request_id, field_errors=field_errors, operation_key=operation_key
+        code,
+        request_id=request_id,
+        details=details,
+        field_errors=field_errors,
+        operation_key=operation_key,
     )
     return Response(
         body.encode(),
@@ -79,6 +84,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     return problem_response(
         error.code,
         request_id=request_id_of(request),
+        details=error.details,
         field_errors=error.field_errors,
         operation_key=error.operation_key,
         retry_after_seconds=error.retry_after_seconds,

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import APIRouter, Request
 
 from api_gateway.decisions.entity_access import Access
 from api_gateway.handlers.accounts import AccountResolver
 from api_gateway.handlers.readings import BillingReader
 from api_gateway.routes.account_selection import (
+    EXAMPLE_ENTITY,
     SELECTOR_PARAMETERS,
     account_of,
     entity_shape,
+)
+from api_gateway.routes.outcomes import (
+    EXAMPLE_OPERATION_KEY,
+    OF_AN_ACCOUNT,
+    refusals,
+    success,
 )
 from api_gateway.routes.wire import (
     PUBLIC_PATH,
@@ -18,7 +27,6 @@ from api_gateway.routes.wire import (
     Shape,
     WireId,
     WireTime,
-    problem_responses,
 )
 
 
@@ -104,6 +112,85 @@ class SubscriptionAnswer(Shape):
     payments: list[PaymentShape]
 
 
+_MOMENT: Final = "2026-11-22T12:00:00.000Z"
+_EMPTY: Final = {
+    "billableEntity": EXAMPLE_ENTITY,
+    "customer": {"exists": False},
+    "subscription": None,
+    "items": [],
+    "invoices": [],
+    "payments": [],
+}
+_CHANGED: Final = {"createdAt": _MOMENT, "updatedAt": _MOMENT}
+_SNAPSHOT: Final = success(
+    SubscriptionAnswer,
+    "What is stored, as it stands.",
+    {
+        "none": _EMPTY,
+        "active": _EMPTY
+        | {
+            "customer": {"exists": True},
+            "subscription": {
+                "id": "7",
+                "status": "active",
+                "planCode": "pro",
+                "planName": "Pro",
+                "currentPeriodStart": _MOMENT,
+                "currentPeriodEnd": "2026-12-22T12:00:00.000Z",
+                "trialEnd": None,
+                "cancelAt": None,
+                "canceledAt": None,
+                "endedAt": None,
+                "cancelAtPeriodEnd": False,
+                "operationKey": EXAMPLE_OPERATION_KEY,
+                "subscribedAt": _MOMENT,
+            }
+            | _CHANGED,
+            "items": [
+                {
+                    "id": "9",
+                    "billingComponent": "base",
+                    "usageType": "licensed",
+                    "quantity": 1,
+                    "isActive": True,
+                    "currency": "usd",
+                    "unitAmountMinor": 4900,
+                    "interval": "month",
+                    "intervalCount": 1,
+                }
+            ],
+            "invoices": [
+                {
+                    "id": "11",
+                    "subscriptionId": "7",
+                    "status": "paid",
+                    "amountDueMinor": 4900,
+                    "amountPaidMinor": 4900,
+                    "amountRemainingMinor": 0,
+                    "currency": "usd",
+                    "issuedAt": _MOMENT,
+                    "dueAt": None,
+                    "paidAt": _MOMENT,
+                }
+                | _CHANGED
+            ],
+            "payments": [
+                {
+                    "id": "13",
+                    "invoiceId": "11",
+                    "type": "invoice_payment",
+                    "status": "paid",
+                    "amountMinor": 4900,
+                    "currency": "usd",
+                    "paidAt": _MOMENT,
+                }
+                | _CHANGED
+            ],
+        },
+    },
+)
+
+
 def make_router(reader: BillingReader, resolver: AccountResolver) -> APIRouter:
     """The resource's routes."""
     router = APIRouter(prefix=PUBLIC_PATH)
@@ -111,7 +198,7 @@ def make_router(reader: BillingReader, resolver: AccountResolver) -> APIRouter:
     @router.get(
         "/subscription",
         response_model=SubscriptionAnswer,
-        responses=problem_responses(400, 401, 403, 409, 503),
+        responses={200: _SNAPSHOT, **refusals(*OF_AN_ACCOUNT)},
         openapi_extra={"parameters": SELECTOR_PARAMETERS},
     )
     async def read_subscription(request: Request) -> SubscriptionAnswer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 
@@ -22,9 +22,16 @@ from api_gateway.handlers.readings import BillingReader
 from api_gateway.handlers.refusals import RequestRefused
 from api_gateway.repository.timeline import TimelineRow
 from api_gateway.routes.account_selection import (
+    EXAMPLE_ENTITY,
     SELECTOR_PARAMETERS,
     account_of,
     entity_shape,
+)
+from api_gateway.routes.outcomes import (
+    EXAMPLE_OPERATION_KEY,
+    OF_AN_ACCOUNT,
+    refusals,
+    success,
 )
 from api_gateway.routes.wire import (
     PUBLIC_PATH,
@@ -32,7 +39,6 @@ from api_gateway.routes.wire import (
     Shape,
     WireId,
     WireTime,
-    problem_responses,
 )
 from billing_common.domain.failure_codes import FailureCode
 
@@ -71,6 +77,32 @@ class TimelineAnswer(Shape):
     has_more: bool
 
 
+_PAGE: Final = success(
+    TimelineAnswer,
+    "One page, newest first.",
+    {
+        "last": {
+            "billableEntity": EXAMPLE_ENTITY,
+            "entries": [
+                {
+                    "id": "checkout_session:5",
+                    "occurredAt": "2026-11-22T12:00:00.000Z",
+                    "kind": "checkout_session",
+                    "status": "open",
+                    "title": "Checkout open",
+                    "description": "Checkout is open.",
+                    "operationKey": EXAMPLE_OPERATION_KEY,
+                    "providerEventId": None,
+                    "sourceId": "5",
+                }
+            ],
+            "nextCursor": None,
+            "hasMore": False,
+        }
+    },
+)
+
+
 def make_router(reader: BillingReader, resolver: AccountResolver) -> APIRouter:
     """The resource's routes."""
     router = APIRouter(prefix=PUBLIC_PATH)
@@ -78,7 +110,7 @@ def make_router(reader: BillingReader, resolver: AccountResolver) -> APIRouter:
     @router.get(
         "/timeline",
         response_model=TimelineAnswer,
-        responses=problem_responses(400, 401, 403, 409, 503),
+        responses={200: _PAGE, **refusals(*OF_AN_ACCOUNT)},
         openapi_extra={"parameters": SELECTOR_PARAMETERS},
     )
     async def read_timeline(

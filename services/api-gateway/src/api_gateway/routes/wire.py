@@ -50,6 +50,8 @@ class RequestShape(BaseModel):
 class ProblemError(BaseModel):
     """The canonical error. Members are absent, not null, when there is nothing to say."""
 
+    model_config = ConfigDict(extra="forbid")
+
     code: str
     message: str
     details: dict[str, Any] | None = None
@@ -59,7 +61,9 @@ class ProblemError(BaseModel):
 
 
 class Problem(BaseModel):
-    """RFC 9457 members, and `error` with the canonical code."""
+    """RFC 9457 members, and `error` with the canonical code. docs/errors.md lists the codes."""
+
+    model_config = ConfigDict(extra="forbid")
 
     type: str
     title: str
@@ -76,25 +80,3 @@ class BillableEntityShape(Shape):
     status: Literal["active", "inactive"]
     created_at: WireTime
     updated_at: WireTime
-
-
-def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route declares for OpenAPI: these errors, all of one shape."""
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {
-        status: {"description": _DESCRIPTIONS[status], "content": content} for status in statuses
-    }
-
-
-_DESCRIPTIONS = {
-    400: "The request is not valid; field_errors says why.",
-    401: "No valid token.",
-    403: "Not this caller's account, or no permission.",
-    404: "Nothing here.",
-    405: "Another method.",
-    409: "It contradicts what is stored or under way.",
-    413: "Too large.",
-    500: "Our mistake.",
-    502: "The payment provider refused.",
-    503: "Not possible right now; Retry-After says when.",
-}

@@ -1,7 +1,7 @@
 """A billing write: replay what is finished, refuse what is contradictory, command the rest.
 
 The gateway writes nothing. Whatever happens after the command is durable, the same key finds the
-outcome.
+outcome. Every kind of write goes this way; they differ in their action and their payload.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Any, assert_never
 from uuid import UUID
 
 import structlog
 
-from api_gateway.decisions.checkout_requests import CheckoutRequest, fingerprint
+from api_gateway.decisions.checkout_requests import fingerprint
+from api_gateway.decisions.receipts import Receipt, receipt_text
 from api_gateway.decisions.submissions import (
     Conflict,
     InProgress,
@@ -27,24 +28,39 @@ from api_gateway.handlers.command_bus import CommandBus
 from api_gateway.handlers.refusals import RequestRefused
 from api_gateway.repository import operations
 from api_gateway.repository.operations import ReadOperation
-from billing_common.contracts.commands import Actor, Command, StartSubscriptionCheckout
+from billing_common.contracts.commands import Actor, Command, Payload
 from billing_common.contracts.replies import Reply
 from billing_common.domain.failure_codes import FailureCode
 from billing_common.domain.idempotency import Action
 from billing_common.domain.operation_keys import operation_key
+from billing_common.domain.secret_rings import SecretRing
 from billing_common.storage.transaction import Database
 
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class WriteIdentity:
+    """What every payload carries beside what is wanted."""
+
+    client_key: str
+    request_fingerprint_hash: str
+    normalized: dict[str, Any]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """An authenticated, authorised, valid request that waits `wait_seconds` for its reply."""
+    """An authenticated, authorised, valid request that waits `wait_seconds` for its reply.
 
+    `normalized` is the one form of equal requests; `make_payload` the command's content.
+    """
+
+    action: Action
+    normalized: dict[str, Any]
+    make_payload: Callable[[WriteIdentity], Payload]
     billable_entity_id: int
     subject: str
     client_key: str
-    request: CheckoutRequest
     wait_seconds: float
     request_id: str
     traceparent: str | None
@@ -62,40 +78,42 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class StillPending:
-    """Accepted; the outcome will be at the operation's own address."""
+    """Accepted; the outcome will be at the operation's own address, with the receipt."""
 
     operation_key: str
+    receipt: str
 
 
-class CheckoutSubmitter:
-    """POST /api/billing/checkout, after everything that only needs the request."""
+class WriteSubmitter:
+    """Every billing write, after everything that only needs the request."""
 
     def __init__(
         self,
         *,
         database: Database,
         bus: CommandBus,
-        operation_key_secret: bytes,
+        operation_key_secrets: SecretRing,
         reply_wait_seconds: float,
         clock: Callable[[], datetime],
         make_command_id: Callable[[], UUID],
     ) -> None:
         self._database = database
         self._bus = bus
-        self._operation_key_secret = operation_key_secret
+        self._secrets = operation_key_secrets
         self._reply_wait_seconds = reply_wait_seconds
         self._clock = clock
         self._make_command_id = make_command_id
 
     async def submit(self, submission: Submission) -> Answered | StillPending:
         """Raises RequestRefused, BrokerUnavailable (nothing is half done), DatabaseUnavailable."""
-        normalized = submission.request.normalized(submission.billable_entity_id)
-        request_fingerprint_hash = fingerprint(normalized)
+        identity = WriteIdentity(
+            submission.client_key, fingerprint(submission.normalized), submission.normalized
+        )
         stored = await self._find(submission)
         decided = (
             decide_submission(
                 stored.operation,
-                request_fingerprint_hash=request_fingerprint_hash,
+                request_fingerprint_hash=identity.request_fingerprint_hash,
                 now=stored.read_at,
             )
             if stored is not None
@@ -115,8 +133,7 @@ class CheckoutSubmitter:
             case Submit():
                 # A stored operation keeps its name, also when the secret has been rotated.
                 key = stored.operation.operation_key if stored else self._operation_key(submission)
-                command = self._command(submission, key, normalized, request_fingerprint_hash)
-                return await self._ask(submission, command)
+                return await self._ask(submission, self._command(submission, key, identity))
             case _:
                 assert_never(decided)
 
@@ -134,34 +151,41 @@ class CheckoutSubmitter:
             operation_key=command.operation_key,
             command_id=str(command.command_id),
         )
-        return StillPending(command.operation_key)
+        # While a secret is rotated the row may have been made under its former name.
+        key = command.operation_key if found is None else found.operation.operation_key
+        return StillPending(key, self._receipt(submission, command, key))
+
+    def _receipt(self, submission: Submission, command: Command, key: str) -> str:
+        return receipt_text(
+            Receipt(
+                operation_key=key,
+                action=submission.action,
+                billable_entity_id=submission.billable_entity_id,
+                accepted_at=command.issued_at,
+                deadline_at=command.deadline_at,
+            ),
+            self._secrets.current,
+        )
 
     async def _find(self, submission: Submission) -> ReadOperation | None:
         async with self._database.read(name="find_operation") as connection:
             return await operations.find_by_client_key(
                 connection,
                 billable_entity_id=submission.billable_entity_id,
-                action=Action.CHECKOUT.value,
+                action=submission.action.value,
                 client_key=submission.client_key,
             )
 
     def _operation_key(self, submission: Submission) -> str:
         return operation_key(
-            self._operation_key_secret,
-            action=Action.CHECKOUT.value,
+            self._secrets.current,
+            action=submission.action.value,
             billable_entity_id=submission.billable_entity_id,
             client_idempotency_key=submission.client_key,
         )
 
-    def _command(
-        self,
-        submission: Submission,
-        key: str,
-        normalized: dict[str, object],
-        request_fingerprint_hash: str,
-    ) -> Command:
+    def _command(self, submission: Submission, key: str, identity: WriteIdentity) -> Command:
         issued_at = self._clock()
-        request = submission.request
         return Command(
             command_id=self._make_command_id(),
             operation_key=key,
@@ -172,14 +196,7 @@ class CheckoutSubmitter:
             # Not shortened by Prefer: a caller who does not wait still wants it done.
             deadline_at=issued_at + timedelta(seconds=self._reply_wait_seconds),
             traceparent=submission.traceparent,
-            payload=StartSubscriptionCheckout(
-                client_idempotency_key=submission.client_key,
-                request_fingerprint_hash=request_fingerprint_hash,
-                normalized_request=normalized,
-                plan_code=request.plan_code,
-                success_path=request.success_path,
-                cancel_path=request.cancel_path,
-            ),
+            payload=submission.make_payload(identity),
         )
 
 
