@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-from stripe_double.engine.records import JsonObject
+from stripe_double.engine.errors import parameter_invalid
+from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
-from stripe_double.resources import metadata
+from stripe_double.resources import card_sources, customer_credit, metadata
+from stripe_double.resources.intent_parameters import SHIPPING_MODELS, shipping_from
 from stripe_double.resources.operations import Call, operation
+from stripe_double.resources.payment_methods import attached, resolved
 from stripe_double.resources.subscriptions import TERMINAL, end_subscription
 from stripe_double.wire.lists import created_within, page
 
+DEFAULT_CURRENCY = "usd"
+"""The account's: of a balance given to a customer who has bought nothing yet."""
+
 _PLAIN = ("description", "email", "name", "phone")
+_SHIPPING_MODELS = " ".join(
+    name
+    for name in SHIPPING_MODELS.split()
+    if name not in {"shipping.carrier", "shipping.tracking_number"}
+)
 _MODELS = (
     "description email name phone metadata metadata.* preferred_locales[] tax_exempt "
-    "address.city address.country address.line1 address.line2 address.postal_code address.state"
+    "address.city address.country address.line1 address.line2 address.postal_code address.state "
+    f"invoice_settings.default_payment_method source balance {_SHIPPING_MODELS}"
 )
 
 
 def new_customer(tx: Transaction, params: JsonObject) -> JsonObject:
     """Create and announce a customer from typed parameters."""
-    customer = tx.put(
+    customer = _new(tx, params)
+    tx.emit("customer.created", customer)
+    return customer
+
+
+def _new(tx: Transaction, params: JsonObject) -> JsonObject:
+    return tx.put(
         {
             "id": tx.new_id("customer"),
             "object": "customer",
@@ -46,18 +64,66 @@ def new_customer(tx: Transaction, params: JsonObject) -> JsonObject:
             "next_invoice_sequence": 1,
             "phone": params.get("phone") or None,
             "preferred_locales": params.get("preferred_locales") or [],
-            "shipping": None,
+            "shipping": _shipping(params),
             "tax_exempt": params.get("tax_exempt") or "none",
             "test_clock": None,
         }
     )
-    tx.emit("customer.created", customer)
-    return customer
 
 
 def create(tx: Transaction, call: Call) -> JsonObject:
     """POST /v1/customers"""
-    return new_customer(tx, call.params)
+    params = call.params
+    customer: Record = _new(tx, params)
+    if params.get("payment_method"):
+        method = attached(tx, resolved(tx, params["payment_method"]), customer["id"])
+        default = (params.get("invoice_settings") or {}).get("default_payment_method")
+        if default == params["payment_method"]:
+            # A test id names a new payment method each time; here it is one and the same.
+            settings = {"default_payment_method": method["id"]}
+            params = {**params, "invoice_settings": settings}
+    customer = tx.put({**customer, **_paying(tx, customer, params)})
+    tx.emit("customer.created", customer)
+    return _with_balance(tx, customer, params, "initial")
+
+
+def _with_balance(tx: Transaction, customer: Record, params: JsonObject, kind: str) -> JsonObject:
+    """The customer with the `balance` of the parameters, the difference noted as a transaction."""
+    difference = params.get("balance", customer["balance"]) - customer["balance"]
+    if difference:
+        currency = customer["currency"] or DEFAULT_CURRENCY
+        customer_credit.change_balance(tx, customer["id"], difference, kind, currency=currency)
+    return dict(tx.get("customer", customer["id"]))
+
+
+def _paying(tx: Transaction, customer: Record, params: JsonObject) -> JsonObject:
+    """The members that say what pays this customer's invoices."""
+    values: JsonObject = {}
+    if params.get("source"):
+        values["default_source"] = card_sources.new_source(tx, customer["id"], params["source"])[
+            "id"
+        ]
+    settings = params.get("invoice_settings") or {}
+    if "default_payment_method" in settings:
+        chosen = settings["default_payment_method"] or None
+        if chosen is not None:
+            name = "invoice_settings[default_payment_method]"
+            method = tx.get("payment_method", chosen, param=name)
+            if method["customer"] != customer["id"]:
+                raise parameter_invalid(
+                    name,
+                    "The customer does not have a payment method with the ID "
+                    f"{chosen}. The payment method must be attached to the customer.",
+                    "resource_missing",
+                )
+        after = {**customer["invoice_settings"], "default_payment_method": chosen}
+        values["invoice_settings"] = after
+    return values
+
+
+def _shipping(params: JsonObject) -> JsonObject | None:
+    shown = shipping_from(params)
+    return shown and {name: shown[name] for name in ("address", "name", "phone")}
 
 
 def retrieve(tx: Transaction, call: Call) -> JsonObject:
@@ -78,8 +144,16 @@ def update(tx: Transaction, call: Call) -> JsonObject:
         values["preferred_locales"] = params["preferred_locales"] or []
     if "tax_exempt" in params:
         values["tax_exempt"] = params["tax_exempt"] or "none"
+    if "shipping" in params:
+        values["shipping"] = _shipping(params)
+    if params.get("default_source"):
+        values["default_source"] = tx.get("card", params["default_source"], param="default_source")[
+            "id"
+        ]
+    values |= _paying(tx, before, params)
     values["metadata"] = metadata.merged(before, params)
-    return tx.change(before, "customer.updated", **values)
+    after = tx.change(before, "customer.updated", **values)
+    return _with_balance(tx, after, params, "adjustment")
 
 
 def delete(tx: Transaction, call: Call) -> JsonObject:
@@ -109,9 +183,9 @@ def _address(params: JsonObject) -> JsonObject | None:
 
 
 OPERATIONS = (
-    operation("customers.create", "POST /v1/customers", create, _MODELS),
+    operation("customers.create", "POST /v1/customers", create, f"{_MODELS} payment_method"),
     operation("customers.list", "GET /v1/customers", list_all, "email"),
     operation("customers.retrieve", "GET /v1/customers/{id}", retrieve),
-    operation("customers.update", "POST /v1/customers/{id}", update, _MODELS),
+    operation("customers.update", "POST /v1/customers/{id}", update, f"{_MODELS} default_source"),
     operation("customers.delete", "DELETE /v1/customers/{id}", delete),
 )

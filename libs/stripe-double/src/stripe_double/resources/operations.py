@@ -14,10 +14,18 @@ from stripe_double.wire.parameters import Model
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to an operation: the id in its path, if any, and its typed parameters."""
+    """One request to an operation: the id in its path, if any, and its typed parameters.
+
+    Two ids in a path (`/v1/customers/{id}/sources/{id}`) are joined by a slash, see `ids`.
+    """
 
     object_id: str
     params: JsonObject
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids in the path, in order."""
+        return tuple(self.object_id.split("/"))
 
 
 Handler = Callable[[Transaction, Call], JsonObject | ApiError]
@@ -26,7 +34,7 @@ Handler = Callable[[Transaction, Call], JsonObject | ApiError]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A row of the operation table. In `path` the one id is written `{id}`."""
+    """A row of the operation table. In `path` an id is written `{id}`."""
 
     name: str
     method: str

@@ -185,7 +185,7 @@ def update(tx: Transaction, call: Call) -> JsonObject:
         values["currency"] = currency_of(params)
     if "amount" in params or "currency" in params:
         currency: str = values.get("currency") or before["currency"]
-        amount = int(params.get("amount", before["amount"]))
+        amount: int = before["amount"] if params.get("amount") is None else params["amount"]
         values["amount"] = _checked_amount(amount, currency)
     if params.get("customer"):
         values["customer"] = tx.get("customer", params["customer"], param="customer")["id"]

@@ -29,13 +29,19 @@ _BILLING = ("email", "name", "phone")
 
 
 def new_payment_method(
-    tx: Transaction, source: Card | Account, *, customer: str | None, billing: Record
+    tx: Transaction,
+    source: Card | Account,
+    *,
+    customer: str | None,
+    billing: Record,
+    method_id: str | None = None,
+    announced: bool = True,
 ) -> JsonObject:
     """Create a payment method; announce its attachment when it has a customer."""
     kind = "card" if isinstance(source, Card) else source.kind
     method = tx.put(
         {
-            "id": tx.new_id("payment_method"),
+            "id": method_id or tx.new_id("payment_method"),
             "object": "payment_method",
             "allow_redisplay": "limited" if customer else "unspecified",
             "billing_details": billing_details(billing),
@@ -49,7 +55,7 @@ def new_payment_method(
         }
     )
     banks.open_account(tx, method["id"], source)
-    if customer is not None:
+    if customer is not None and announced:
         tx.emit("payment_method.attached", method)
     return method
 
