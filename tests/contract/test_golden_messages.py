@@ -23,6 +23,7 @@ GOLDEN = Path(__file__).parent / "golden"
 READERS: dict[str, type[Message]] = {
     "command_start_subscription_checkout.v1": Command,
     "command_start_one_off_checkout.v1": Command,
+    "command_open_portal.v1": Command,
     "command_recover_operation.v1": Command,
     "reply.v1": Reply,
     "change.v1": Change,

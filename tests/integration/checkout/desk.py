@@ -15,6 +15,7 @@ from tests.fixtures.databases import Database as TestDatabase
 
 from billing_common.contracts.commands import (
     Actor,
+    BillingWrite,
     Command,
     RecoverOperation,
     StartSubscriptionCheckout,
@@ -98,6 +99,28 @@ class Desk:
             deadline_at=changes.get("deadline_at"),
         )
 
+    def write(
+        self, client_key: str, action: str, payload: type[BillingWrite], **facts: Any
+    ) -> Command:
+        """Any other write of this entity; `facts` are the payload's own fields."""
+        return self._command(
+            operation_key(
+                OPERATION_SECRET,
+                action=action,
+                billable_entity_id=self.entity_id,
+                client_idempotency_key=client_key,
+            ),
+            payload.model_validate(
+                {
+                    "client_idempotency_key": client_key,
+                    "request_fingerprint_hash": sha256_hex(canonical_json(facts)),
+                    "normalized_request": facts,
+                    **facts,
+                }
+            ),
+            entity_id=self.entity_id,
+        )
+
     def recover(self, row: Any) -> Command:
         """As reconciler sends it for a row whose lease ended."""
         return self._command(
@@ -107,7 +130,7 @@ class Desk:
     def _command(
         self,
         key: str,
-        payload: StartSubscriptionCheckout | RecoverOperation,
+        payload: BillingWrite | RecoverOperation,
         *,
         entity_id: int,
         deadline_at: datetime | None = None,

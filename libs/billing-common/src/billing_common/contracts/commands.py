@@ -51,6 +51,17 @@ class StartOneOffCheckout(BillingWrite):
     cancel_path: str
 
 
+class OpenPortal(BillingWrite):
+    """Open the provider's portal for the entity's customer, or one of its steps.
+
+    `step`: what the customer came for; None is the portal's own first page.
+    """
+
+    type: Literal["open_portal"] = "open_portal"
+    return_path: str
+    step: Literal["cancel", "update", "payment_method"] | None = None
+
+
 class RecoverOperation(Message):
     """Finish an operation whose worker is gone: its lease has ended."""
 
@@ -59,7 +70,8 @@ class RecoverOperation(Message):
 
 
 Payload = Annotated[
-    StartSubscriptionCheckout | StartOneOffCheckout | RecoverOperation, Field(discriminator="type")
+    StartSubscriptionCheckout | StartOneOffCheckout | OpenPortal | RecoverOperation,
+    Field(discriminator="type"),
 ]
 
 

@@ -42,6 +42,7 @@ class FailureCode(StrEnum):
     CHECKOUT_PLAN_NOT_FOUND = "checkout_plan_not_found"
     CHECKOUT_CONFIGURATION_INVALID = "checkout_configuration_invalid"
     SUBSCRIPTION_EXISTS_USE_PORTAL = "subscription_exists_use_portal"
+    PORTAL_SUBSCRIPTION_REQUIRED = "portal_subscription_required"
     CHECKOUT_RECOVERY_WINDOW_ELAPSED = "checkout_recovery_window_elapsed"
     CHECKOUT_REPLAY_PROVENANCE_MISMATCH = "checkout_replay_provenance_mismatch"
     CHECKOUT_PROVIDER_ERROR = "checkout_provider_error"
@@ -164,6 +165,11 @@ FAILURES: Final[Mapping[FailureCode, Failure]] = MappingProxyType(
         ),
         FailureCode.SUBSCRIPTION_EXISTS_USE_PORTAL: _final(
             409, "This account already has a subscription.", "Change it in the billing portal."
+        ),
+        FailureCode.PORTAL_SUBSCRIPTION_REQUIRED: _final(
+            409,
+            "This account has no subscription to manage.",
+            "Start one with a checkout; then open the portal with a new key.",
         ),
         FailureCode.CHECKOUT_RECOVERY_WINDOW_ELAPSED: _final(
             409, "This checkout can no longer be completed.", "Start a new one with a new key."

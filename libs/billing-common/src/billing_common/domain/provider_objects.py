@@ -84,6 +84,15 @@ class ProviderCustomer:
     billable_entity_id: int | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderPortalSession:
+    """A visit to the provider's portal. `url` works for minutes, for whoever has it."""
+
+    id: str
+    url: str
+    customer_id: str
+
+
 ProviderObject = ProviderSession | ProviderSubscription | ProviderInvoice
 
 

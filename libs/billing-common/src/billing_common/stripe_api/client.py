@@ -21,6 +21,7 @@ from billing_common.domain.provider_objects import (
     Provenance,
     ProviderCustomer,
     ProviderInvoice,
+    ProviderPortalSession,
     ProviderSession,
     ProviderSubscription,
 )
@@ -32,6 +33,7 @@ from billing_common.stripe_api.translate import (
     StripeShapeUnexpected,
     customer_from_stripe,
     invoice_from_stripe,
+    portal_session_from_stripe,
     session_from_stripe,
     subscription_from_stripe,
 )
@@ -153,6 +155,19 @@ class StripeProvider:
                 session_id, options={"idempotency_key": idempotency_key}
             ),
             session_from_stripe,
+        )
+
+    async def create_portal_session(
+        self, params_json: str, *, idempotency_key: str
+    ) -> Answer[ProviderPortalSession] | ProviderFailure:
+        """Open the portal from the frozen parameters, exactly as stored."""
+        params = json.loads(params_json)
+        return await self._call(
+            "portal_session.create",
+            lambda: self._client.v1.billing_portal.sessions.create_async(
+                params=params, options={"idempotency_key": idempotency_key}
+            ),
+            portal_session_from_stripe,
         )
 
     async def retrieve_subscription(

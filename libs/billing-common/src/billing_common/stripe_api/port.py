@@ -14,6 +14,7 @@ from billing_common.domain.provider_objects import (
     Provenance,
     ProviderCustomer,
     ProviderInvoice,
+    ProviderPortalSession,
     ProviderSession,
     ProviderSubscription,
 )
@@ -67,6 +68,12 @@ class BillingProvider(Protocol):
         self, session_id: str, *, idempotency_key: str
     ) -> Answer[ProviderSession] | ProviderFailure:
         """Make it payable by nobody."""
+        ...
+
+    async def create_portal_session(
+        self, params_json: str, *, idempotency_key: str
+    ) -> Answer[ProviderPortalSession] | ProviderFailure:
+        """Open the portal from the frozen parameters, exactly as stored."""
         ...
 
     async def retrieve_subscription(

@@ -19,6 +19,7 @@ from billing_common.domain.provider_objects import (
     ProviderCustomer,
     ProviderInvoice,
     ProviderObject,
+    ProviderPortalSession,
     ProviderSession,
     ProviderSessionStatus,
     ProviderSubscription,
@@ -111,6 +112,15 @@ def invoice_from_stripe(source: Json) -> ProviderInvoice:
 def customer_from_stripe(source: Json) -> ProviderCustomer:
     """A `customer` object. Raises StripeShapeUnexpected."""
     return ProviderCustomer(id=_id(source), billable_entity_id=_claimed_entity(_metadata(source)))
+
+
+def portal_session_from_stripe(source: Json) -> ProviderPortalSession:
+    """A `billing_portal.session` object. Raises StripeShapeUnexpected."""
+    return ProviderPortalSession(
+        id=_id(source),
+        url=_text(source, "url"),
+        customer_id=_required_reference(source, "customer"),
+    )
 
 
 TRANSLATORS: Final[Mapping[str, Callable[[Json], ProviderObject]]] = {

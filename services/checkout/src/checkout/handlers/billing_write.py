@@ -5,21 +5,24 @@ Every step is durable before the next begins, so a process may die between any t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from billing_common.contracts.commands import BillingWrite, Command
+from billing_common.domain.errors import BugError
 from billing_common.domain.failure_codes import FailureCode
 from billing_common.domain.provider_outcome import Certainty, ProviderFailure, classify
 from checkout.decisions.answers import Answer, Asked, deadline_elapsed, refusal
 from checkout.decisions.claim import LeaseEnded
 from checkout.handlers.actions.registry import action_of_payload
-from checkout.handlers.claim import Claimed, claim
+from checkout.handlers.claim import Claimed, InDoubt, claim
 from checkout.handlers.context import CheckoutContext, Target
 from checkout.handlers.customer import ensure_customer, find_customer
 from checkout.handlers.existing import ClaimRequest
 from checkout.handlers.provider_call import create
 from checkout.handlers.recovery import recover
 from checkout.handlers.settlement import HeldOperation, settle
+from checkout.handlers.verification import verify
 from checkout.handlers.write_action import CustomerNeed
 
 PROVIDER_RETRY_SECONDS: Final = 5
@@ -34,15 +37,23 @@ async def execute(context: CheckoutContext, command: Command, payload: BillingWr
         return _without_customer(customer, asked)
     if command.deadline_at <= context.utc_now():
         return deadline_elapsed(asked)
-    outcome = await claim(context, ClaimRequest(action, command, payload, customer))
+    request = ClaimRequest(action, command, payload, customer)
+    outcome = await claim(context, request)
+    if isinstance(outcome, InDoubt):
+        evidence = await verify(context, outcome.sessions, until=command.deadline_at)
+        if command.deadline_at <= context.utc_now():
+            return deadline_elapsed(asked)
+        outcome = await claim(context, replace(request, evidence=evidence))
     match outcome:
+        case InDoubt():
+            raise BugError("whoever has asked is not asked to ask again")
         case Answer():
             return outcome
         case LeaseEnded(row_id):
             return await recover(context, Target(command.billable_entity_id, row_id), asked)
-        case Claimed(request, lease):
-            target = Target(command.billable_entity_id, request.row_id)
-            found = await create(context, action.steps, request, lease, is_first_call=True)
+        case Claimed(sent, lease):
+            target = Target(command.billable_entity_id, sent.row_id)
+            found = await create(context, action.steps, sent, lease, is_first_call=True)
             return await settle(context, HeldOperation(action, target, lease, asked), found)
 
 

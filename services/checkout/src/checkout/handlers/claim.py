@@ -1,12 +1,11 @@
-"""Tx A: claim the key, end what has lapsed, check what blocks, decide, freeze the request.
+"""Tx A: claim the key, end what has ended, check what blocks, decide, freeze the request.
 
 All or nothing, in the one lock order. A transient block takes the claim back, so the same key may
-be tried again; the lapsed sessions stay ended.
+be tried again; the sessions that have ended stay ended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +14,7 @@ from billing_common.domain.errors import BugError
 from billing_common.domain.failure_codes import FAILURES, FailureCode
 from billing_common.domain.idempotency import FrozenRequest, OperationStatus
 from billing_common.domain.operation_keys import provider_idempotency_key
+from billing_common.domain.subscription import Subscription
 from billing_common.storage.database_errors import CommitOutcomeUnknown
 from billing_common.storage.entity_locks import (
     database_now,
@@ -44,7 +44,14 @@ class Claimed:
     lease: HeldLease
 
 
-Outcome = Claimed | Answer | LeaseEnded
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """Nothing is claimed: the provider must be asked about these sessions first."""
+
+    sessions: tuple[CheckoutSession, ...]
+
+
+Outcome = Claimed | Answer | LeaseEnded | InDoubt
 
 
 async def claim(context: CheckoutContext, request: ClaimRequest) -> Outcome:
@@ -79,9 +86,9 @@ async def _claim(
     if isinstance(claimed, Conflict):
         return await answer_taken(connection, request, claimed, now)
     if request.action.is_exclusive:
-        blocked = await _clear_way(connection, request, now)
-        if blocked is not None:
-            return blocked
+        obstacle = await _clear_way(connection, request, subscriptions, now)
+        if obstacle is not None:
+            return obstacle
     names = Names(request.entity_id, request.command.operation_key, claimed.id)
     deadlines = request.action.deadlines(now)
     verdict = request.action.decide(
@@ -117,14 +124,23 @@ async def _claim(
 
 
 async def _clear_way(
-    connection: WriteConnection, request: ClaimRequest, now: datetime
-) -> Answer | None:
-    """End what has lapsed. If something still blocks, the claim is taken back: its answer."""
+    connection: WriteConnection,
+    request: ClaimRequest,
+    subscriptions: tuple[Subscription, ...],
+    now: datetime,
+) -> Answer | InDoubt | None:
+    """End what has ended. If something blocks, or must be asked about, the claim is taken back."""
     sessions = await lock_checkout_sessions(connection, (request.entity_id,))
-    blockade = decide_blockade(sessions, now=now)
-    if blockade.blocked is not None:
+    blockade = decide_blockade(
+        sessions, subscriptions=subscriptions, evidence=request.evidence, now=now
+    )
+    if blockade.doubts or blockade.blocked is not None:
         await operations.take_back_claim(connection)
-    await _store_ended(connection, blockade.ended, now)
+    for session in blockade.moved:
+        if not await save_session(connection, session, now=now):
+            raise BugError(f"session row {session.id} moved under our lock")
+    if blockade.doubts:
+        return InDoubt(blockade.doubts)
     return None if blockade.blocked is None else _blocked(blockade.blocked, request)
 
 
@@ -163,14 +179,6 @@ def _provider_key(context: CheckoutContext, request: ClaimRequest) -> str:
         action=request.action.name.value,
         operation_key=request.command.operation_key,
     )
-
-
-async def _store_ended(
-    connection: WriteConnection, ended: Sequence[CheckoutSession], now: datetime
-) -> None:
-    for session in ended:
-        if not await save_session(connection, session, now=now):
-            raise BugError(f"session row {session.id} moved under our lock")
 
 
 async def _refuse(
@@ -220,6 +228,7 @@ async def _freeze(
             row_id=row_id,
             operation_key=request.command.operation_key,
             provider_idempotency_key=_provider_key(context, request),
+            provider_attempt=1,
             frozen=frozen,
         ),
         lease,

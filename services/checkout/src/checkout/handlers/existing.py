@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +20,7 @@ from checkout.decisions.answers import (
     refusal,
     stored_answer,
 )
+from checkout.decisions.blockade import Evidence
 from checkout.decisions.claim import (
     InProgress,
     KeyConflict,
@@ -38,12 +40,16 @@ class OperationKeyTaken(PoisonError):  # noqa: N818 - exceptions are facts here
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """One command to claim for. `provider_customer_id`: None when the entity has no customer."""
+    """One command to claim for. `provider_customer_id`: None when the entity has no customer.
+
+    `evidence`: what the provider said of sessions in doubt; None when it was not asked.
+    """
 
     action: AnyAction
     command: Command
     payload: BillingWrite
     provider_customer_id: str | None
+    evidence: Mapping[str, Evidence] | None = None
 
     @property
     def entity_id(self) -> int:

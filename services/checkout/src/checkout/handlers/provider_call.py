@@ -53,7 +53,8 @@ async def create(
         guardrail("checkout_provider_error")
         return Rejected(answer)
     if finding is Finding.STORED_ERROR:
-        return await look(context, steps, request, lease)
+        found = await look(context, steps, request, lease)
+        return found if isinstance(found, Found) or not found.is_empty else StoredError(found.reason)
     if finding is Finding.KEY_REUSED:
         guardrail("checkout_provider_key_reused")  # our bug: one key, two requests
     return _unknown(finding.value, answer)

@@ -38,6 +38,7 @@ class ProviderRequest:
     row_id: int
     operation_key: str
     provider_idempotency_key: str
+    provider_attempt: int
     frozen: FrozenRequest
 
 
@@ -48,6 +49,7 @@ def request_of(operation: Operation, frozen: FrozenRequest) -> ProviderRequest:
         row_id=operation.id,
         operation_key=operation.operation_key,
         provider_idempotency_key=operation.provider_idempotency_key,
+        provider_attempt=operation.provider_attempt,
         frozen=frozen,
     )
 
@@ -72,6 +74,12 @@ class Unknown:
     """It may have been executed. The operation stays pending."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredError(Unknown):
+    """The key repeats a 5xx for a day, and nothing of the request was found: only another key of
+    the operation's series can get it done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,6 +199,33 @@ async def take_lease(
     return result.rowcount == 1
 
 
+async def next_provider_key(
+    connection: WriteConnection,
+    *,
+    row_id: int,
+    lease_version: int,
+    from_attempt: int,
+    provider_idempotency_key: str,
+    now: datetime,
+) -> bool:
+    """The next key of the series, before it is sent. False: the row was not ours to change."""
+    result = await connection.execute(
+        update(operations)
+        .where(
+            operations.c.id == row_id,
+            operations.c.status == OperationStatus.PENDING.value,
+            operations.c.lease_version == lease_version,
+            operations.c.provider_attempt == from_attempt,
+        )
+        .values(
+            provider_attempt=from_attempt + 1,
+            provider_idempotency_key=provider_idempotency_key,
+            updated_at=now,
+        )
+    )
+    return result.rowcount == 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
     """How a pending operation ends. `response_body` is replayed byte for byte."""
