@@ -41,6 +41,7 @@ from api_gateway.routes import (
     operations,
     organizations,
     plans,
+    portal,
     problems,
     service_tokens,
     subscription,
@@ -233,6 +234,7 @@ class Gateway:
         router.include_router(plans.make_router(reader))
         router.include_router(subscription.make_router(reader, resolver))
         router.include_router(checkout.make_router(writes))
+        router.include_router(portal.make_router(writes))
         router.include_router(operations.make_router(operation_reader))
         router.include_router(timeline.make_router(reader, resolver))
         return router
