@@ -74,6 +74,22 @@ def test_a_configuration_may_cancel_at_once(shop: Any, subscribed: Any) -> None:
     assert "No running subscription" in httpx.get(url).text
 
 
+def test_a_new_card_becomes_the_default_and_pays_the_renewal(shop: Any, subscribed: Any) -> None:
+    url = portal_url(shop)
+    before = subscribed.default_payment_method
+    httpx.post(f"{url}/cards", data={"card": "5555 5555 5555 4444", "name": "Ada"})
+    customer = shop.client.v1.customers.retrieve(shop.customer)
+    new = customer.invoice_settings.default_payment_method
+    assert new not in {None, before}
+    assert current(shop, subscribed).default_payment_method == new
+    assert shop.client.v1.payment_methods.retrieve(new).card.last4 == "4444"
+    assert last_event(shop, "payment_method.attached").request.id is None
+    httpx.post(f"{url}/cards/{before}/default")
+    assert current(shop, subscribed).default_payment_method == before
+    assert httpx.post(f"{url}/cards", data={"card": "1"}).status_code == 402
+    assert httpx.post(f"{url}/cards/pm_none/default").status_code == 404
+
+
 def test_details_change(shop: Any) -> None:
     url = portal_url(shop)
     httpx.post(f"{url}/details", data={"email": "new@example.com", "name": "Countess"})
@@ -81,6 +97,37 @@ def test_details_change(shop: Any) -> None:
     assert (customer.email, customer.name) == ("new@example.com", "Countess")
     assert httpx.post(f"{url}/details", data={"email": "", "name": "X"}).status_code == 400
     assert "Countess" in httpx.get(f"{url}/details").text
+
+
+def yearly_price(shop: Any, subscribed: Any) -> Any:
+    return shop.client.v1.prices.create(
+        {
+            "currency": "usd",
+            "unit_amount": 12000,
+            "product": subscribed["items"].data[0].price.product,
+            "recurring": {"interval": "year"},
+        }
+    )
+
+
+def test_switch_price_and_quantity(shop: Any, subscribed: Any) -> None:
+    yearly, url = yearly_price(shop, subscribed), portal_url(shop)
+    assert "$120.00" in httpx.get(path(url, subscribed, "update")).text
+    query = {"price": yearly.id, "quantity": "3"}
+    assert "$360.00" in httpx.get(path(url, subscribed, "confirm"), params=query).text
+    answer = httpx.post(path(url, subscribed, "update"), data=query)
+    assert answer.status_code == 303, answer.text
+    item = current(shop, subscribed)["items"].data[0]
+    assert (item.id, item.price.id, item.quantity) == (
+        subscribed["items"].data[0].id,
+        yearly.id,
+        3,
+    )
+    event = last_event(shop, "customer.subscription.updated")
+    assert event.request.id is None
+    assert "items" in event.data.previous_attributes
+    for wrong in ({"quantity": "0"}, {"quantity": "many"}, {"price": "price_none"}):
+        assert httpx.post(path(url, subscribed, "update"), data=wrong).status_code == 400
 
 
 def test_deep_links_open_on_their_step_and_return(shop: Any, subscribed: Any) -> None:
@@ -118,6 +165,27 @@ def test_a_flow_may_end_with_a_confirmation(shop: Any) -> None:
     done = httpx.post(f"{url}/cards", data={"card": "4242424242424242"})
     page = httpx.get(f"{shop.double.url}{done.headers['location']}")
     assert "All set" in page.text
+
+
+def test_an_update_is_confirmed_through_a_deep_link(shop: Any, subscribed: Any) -> None:
+    yearly, item = yearly_price(shop, subscribed), subscribed["items"].data[0]
+    url = portal_url(
+        shop,
+        flow_data={
+            "type": "subscription_update_confirm",
+            "subscription_update_confirm": {
+                "subscription": subscribed.id,
+                "items": [{"id": item.id, "price": yearly.id, "quantity": 2}],
+            },
+        },
+    )
+    step = httpx.get(url).headers["location"]
+    assert "$240.00" in httpx.get(f"{shop.double.url}{step}").text
+    form = {"price": yearly.id, "quantity": "2"}
+    done = httpx.post(path(url, subscribed, "update"), data=form)
+    assert done.headers["location"].endswith("?done=update")
+    after = current(shop, subscribed)["items"].data[0]
+    assert (after.price.id, after.quantity) == (yearly.id, 2)
 
 
 def test_an_address_is_short_lived(shop: Any) -> None:
@@ -158,3 +226,17 @@ def test_what_a_configuration_leaves_out_is_not_possible(shop: Any, subscribed: 
         httpx.post(f"{url}/details", data={"email": "x@example.com"}),
     ):
         assert answer.status_code == 403
+
+
+def test_the_invoice_page_shows_and_pays(shop: Any, subscribed: Any) -> None:
+    shop.double.call(lambda control: control.renew(subscribed.id, decline_code="generic_decline"))
+    invoice = shop.client.v1.invoices.list({"status": "open"}).data[0]
+    url = f"{shop.double.url}/i/{invoice.id}"
+    assert "$12.00" in httpx.get(url).text
+    refused = httpx.post(f"{url}/pay", data={"card": "4000000000000341"})
+    assert refused.status_code == 402
+    paid = httpx.post(f"{url}/pay", data={"card": "4242424242424242"})
+    assert paid.status_code == 303, paid.text
+    assert shop.client.v1.invoices.retrieve(invoice.id).status == "paid"
+    assert current(shop, subscribed).status == "active"
+    assert httpx.get(f"{shop.double.url}/i/in_none").status_code == 404

@@ -18,7 +18,7 @@ from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import TransactionOptions
 from stripe_double.engine.world import World
 from stripe_double.http.app import App
-from stripe_double.resources.catalog import DEADLINES
+from stripe_double.resources.catalog import BEFORE_COMMIT, DEADLINES
 from stripe_double.settings import Settings
 from stripe_double.wire.versions.webhook_bodies import body_for
 
@@ -63,6 +63,7 @@ class StripeDouble:
                 is_virtual=settings.rate_limit_clock == "virtual",
             ),
         )
+        self.world.before_commit = BEFORE_COMMIT
         self.control = ControlPlane(self.world, settings)
         self.control.ensure_configured_endpoint()
         self.asgi_app = App(self.world, self.control, settings)

@@ -35,6 +35,10 @@ INDEXED = frozenset(
         ("setup_attempt", "setup_intent"),
         ("price", "product"),
         ("delivery", "event"),
+        ("checkout.session", "payment_link"),
+        ("product_feature.product", "product"),
+        ("entitlements.taken", "customer"),
+        ("meter.reading", "series"),
     }
 )
 _FIELDS: dict[str, tuple[str, ...]] = {

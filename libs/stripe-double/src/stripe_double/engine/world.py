@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from stripe_double.engine.attempts import Render
@@ -52,6 +52,7 @@ class World:
     ) -> None:
         self.clock = clock
         self.options = options
+        self.before_commit: tuple[Callable[[Transaction], None], ...] = ()
         self._persistence = persistence
         self._open = False
         self._moved = asyncio.Event()
@@ -108,6 +109,8 @@ class World:
         )
         try:
             yield tx
+            for follow in self.before_commit:
+                follow(tx)
             deliveries = [self._plan(delivery_id) for delivery_id in tx.new_deliveries]
             self._persistence.write(self.store.changes(), self.ledger.pending(), self._meta())
         except BaseException:

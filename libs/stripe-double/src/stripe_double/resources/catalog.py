@@ -9,6 +9,7 @@ from stripe_double.engine.errors import ApiError, invalid_request, not_modelled
 from stripe_double.engine.records import JsonObject
 from stripe_double.engine.transactions import Transaction
 from stripe_double.resources import (
+    active_entitlements,
     balance_transactions,
     card_sources,
     charges,
@@ -19,10 +20,15 @@ from stripe_double.resources import (
     customers,
     disputes,
     early_fraud_warnings,
+    entitlement_features,
     events,
     invoice_items,
     invoice_payments,
     invoices,
+    meter_event_adjustments,
+    meter_event_summaries,
+    meter_events,
+    meters,
     payment_intent_operations,
     payment_links,
     payment_method_attachment,
@@ -31,6 +37,7 @@ from stripe_double.resources import (
     portal_configurations,
     portal_sessions,
     prices,
+    product_features,
     products,
     promotion_codes,
     refunds,
@@ -56,6 +63,13 @@ OPERATIONS: tuple[Operation, ...] = (
     *portal_configurations.OPERATIONS,
     *portal_sessions.OPERATIONS,
     *payment_links.OPERATIONS,
+    *entitlement_features.OPERATIONS,
+    *product_features.OPERATIONS,
+    *active_entitlements.OPERATIONS,
+    *meters.OPERATIONS,
+    *meter_events.OPERATIONS,
+    *meter_event_adjustments.OPERATIONS,
+    *meter_event_summaries.OPERATIONS,
     *payment_pages.OPERATIONS,
     *subscriptions.OPERATIONS,
     *invoices.OPERATIONS,
@@ -81,6 +95,9 @@ DEADLINES: dict[str, Deadline] = {
     **renewals.RULES,
     **settlements.DEADLINES,
 }
+
+BEFORE_COMMIT = (active_entitlements.settle,)
+"""What follows from a transaction's changes, whoever made them; part of the same transaction."""
 
 INCLUDABLES = {
     ("checkout.session", "line_items"): checkout_sessions.included_line_items,
