@@ -29,7 +29,7 @@ def test_the_first_result_is_replayed_byte_for_byte(double: Any, raw: httpx.Clie
     assert again.headers["idempotent-replayed"] == "true"
     assert again.headers["original-request"] == first.headers["request-id"]
     assert [entry["outcome"] for entry in double.ledger("request")] == ["executed", "replayed"]
-    assert len(double.ledger("effect", object="customer")) == 1
+    assert len(double.ledger("effect", object="customer", action="created")) == 1
 
 
 def test_a_replay_is_the_first_result_even_when_the_object_moved_on(shop: Any) -> None:
@@ -190,7 +190,7 @@ async def test_a_hundred_at_once_with_one_key_execute_once(double: Any) -> None:
     bodies = {answer.content for answer in answers if answer.status_code == 200}
     assert len(bodies) == 1
     assert {answer.status_code for answer in answers} <= {200, 409}
-    assert len(double.ledger("effect", object="customer")) == 1
+    assert len(double.ledger("effect", object="customer", action="created")) == 1
 
 
 def test_keys_survive_a_restart(tmp_path: Path, new_client: Any) -> None:

@@ -31,7 +31,7 @@ def test_so_many_in_a_second_then_429_until_the_next(new_client: Any) -> None:
         assert [refused(customers.list) for _ in range(3)] == [None, None, "global-rate"]
         double.call(lambda control: control.advance(1))
         assert refused(lambda: customers.create({})) is None
-        assert len(double.ledger("effect", object="customer")) == 4
+        assert len(double.ledger("effect", object="customer", action="created")) == 4
 
 
 def test_each_operation_has_its_own_limit(new_client: Any) -> None:

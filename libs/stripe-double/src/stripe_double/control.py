@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from stripe_double.engine.delivery import COLLECTION, SECRETS
+from stripe_double.engine.delivery import COLLECTION, SECRETS, find_endpoint
 from stripe_double.engine.errors import ApiError, invalid_request
 from stripe_double.engine.faults import Fault, FaultKind
 from stripe_double.engine.rate_limits import RateLimits
@@ -204,16 +204,29 @@ class ControlPlane:
         with self._world.transaction() as tx:
             return tx.emit(event_type, subject)
 
-    def rotate_secret(self, endpoint_id: str, *, new_secret: str | None = None) -> list[str]:
-        """Sign with a second secret too; with two already, drop the older. The secrets in use."""
+    def rotate_secret(
+        self,
+        endpoint_id: str,
+        *,
+        new_secret: str | None = None,
+        overlap_seconds: float | None = None,
+    ) -> list[str]:
+        """Sign with a second secret too; with two already, drop the older. The secrets in use.
+
+        With `overlap_seconds` (virtual, up to a day at Stripe) the old one ends by itself.
+        """
         with self._world.transaction() as tx:
-            tx.get("webhook_endpoint", endpoint_id)
-            current = list((tx.store.find(SECRETS, endpoint_id) or {})["secrets"])
+            if find_endpoint(tx.store, endpoint_id) is None:
+                tx.get("webhook_endpoint", endpoint_id)
+            current = self._world.courier.signing_secrets(endpoint_id)
             if len(current) == 1:
                 current.insert(0, new_secret or tx.new_id("webhook_secret"))
             else:
                 current = current[:1]
-            tx.keep(SECRETS, {"id": endpoint_id, "secrets": current})
+            kept: JsonObject = {"id": endpoint_id, "secrets": current}
+            if overlap_seconds is not None:
+                kept["rotation_ends_at"] = tx.now + overlap_seconds
+            tx.keep(SECRETS, kept)
             return current
 
     # -- the whole world ---------------------------------------------------------------------

@@ -113,7 +113,7 @@ class IdempotencyLayer:
                 "status": answer.status,
                 "body": answer.body,
                 "request_id": answer.request_id,
-                "created": tx.now,
+                "created": tx.world_now,
             },
         )
 

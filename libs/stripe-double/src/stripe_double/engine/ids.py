@@ -29,6 +29,7 @@ SHAPES = {
     "payment_method": ("pm_1", 23),
     "event": ("evt_1", 23),
     "webhook_endpoint": ("we_1", 23),
+    "event_destination": ("ed_test_", 32),
     "request": ("req_", 14),
     "delivery": ("wdl_", 16),
     "webhook_secret": ("whsec_", 32),

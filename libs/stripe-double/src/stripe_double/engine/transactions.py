@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from stripe_double import API_VERSION
 from stripe_double.engine.errors import resource_missing
+from stripe_double.engine.event_types import wants
 from stripe_double.engine.ids import Ids
 from stripe_double.engine.ledger import Ledger
 from stripe_double.engine.records import JsonObject, Record, changed_fields
@@ -68,6 +69,9 @@ class Transaction:
         self.ledger = ledger
         self.origin = origin
         self.now = now
+        """The second of everything made here; of an object on a test clock, that clock's."""
+        self.world_now = now
+        """The double's own second: of events, deliveries, the ledger and idempotency keys."""
         self.options = options
         self.new_deliveries: list[str] = []
         self.began = False
@@ -104,7 +108,7 @@ class Transaction:
         self.store.put(collection, record)
         self.ledger.append(
             "effect",
-            self.now,
+            self.world_now,
             action=action,
             object=collection,
             id=record["id"],
@@ -123,22 +127,28 @@ class Transaction:
             self.emit(event_type, after, previous)
         return after
 
-    def emit(self, event_type: str, record: Record, previous: Record | None = None) -> JsonObject:
-        """Make an event with a snapshot of `record`, and a delivery for each endpoint it suits."""
+    def emit(
+        self,
+        event_type: str,
+        record: Record,
+        previous: Record | None = None,
+        *,
+        to: Sequence[Record] | None = None,
+        thin_data: JsonObject | None = None,
+    ) -> JsonObject:
+        """Make an event with a snapshot of `record`, and a delivery for each endpoint it suits.
+
+        `to`: for these endpoints only. `thin_data`: what its thin form carries.
+        """
         data: JsonObject = {"object": record}
         if previous is not None:
             data["previous_attributes"] = previous
-        endpoints = [
-            endpoint
-            for kind in ENDPOINTS
-            for endpoint in self.store.oldest(kind)
-            if _wants(endpoint, event_type)
-        ]
+        endpoints = to if to is not None else self._subscribers(event_type)
         event: JsonObject = {
             "id": self.new_id("event"),
             "object": "event",
             "api_version": self.options.account_api_version,
-            "created": self.now,
+            "created": self.world_now,
             "data": data,
             "livemode": False,
             "pending_webhooks": len(endpoints),
@@ -148,10 +158,12 @@ class Transaction:
             },
             "type": event_type,
         }
+        if thin_data is not None:
+            event["thin_data"] = thin_data
         self.store.put("event", event)
         self.ledger.append(
             "effect",
-            self.now,
+            self.world_now,
             action="emitted",
             object="event",
             id=event["id"],
@@ -163,9 +175,17 @@ class Transaction:
             self._address(event["id"], endpoint["id"])
         return event
 
+    def _subscribers(self, event_type: str) -> list[Record]:
+        return [
+            endpoint
+            for kind in ENDPOINTS
+            for endpoint in self.store.oldest(kind)
+            if wants(endpoint, event_type)
+        ]
+
     def note_charge(self, **facts: Any) -> None:
         """Note money asked of a card: amount, currency, customer, outcome, and what it was for."""
-        self.ledger.append("charge", self.now, request_id=self.origin.request_id, **facts)
+        self.ledger.append("charge", self.world_now, request_id=self.origin.request_id, **facts)
 
     def _address(self, event_id: str, endpoint_id: str) -> None:
         delivery_id = self.new_id("delivery")
@@ -177,16 +197,7 @@ class Transaction:
                 "endpoint": endpoint_id,
                 "attempts": 0,
                 "state": "pending",
-                "due_at": float(self.now),
+                "due_at": float(self.world_now),
             },
         )
         self.new_deliveries.append(delivery_id)
-
-
-def _wants(endpoint: Record, event_type: str) -> bool:
-    if endpoint.get("deleted") or endpoint["status"] != "enabled":
-        return False
-    enabled = endpoint["enabled_events"]
-    if endpoint.get("event_payload") == "thin":
-        event_type = f"v1.{event_type}"
-    return "*" in enabled or event_type in enabled

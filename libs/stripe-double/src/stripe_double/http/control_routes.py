@@ -149,8 +149,8 @@ class ControlRoutes:
     def _hold(self) -> JsonObject:
         return self._control.set_webhook_faults(hold=True)
 
-    def _rotate(self, endpoint_id: str, *, new_secret: str | None = None) -> JsonObject:
-        return {"secrets": self._control.rotate_secret(endpoint_id, new_secret=new_secret)}
+    def _rotate(self, endpoint_id: str, **details: Any) -> JsonObject:
+        return {"secrets": self._control.rotate_secret(endpoint_id, **details)}
 
     def _inject(self, *, type: str, object: JsonObject) -> JsonObject:
         return self._control.inject_event(type, object)

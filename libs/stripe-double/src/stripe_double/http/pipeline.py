@@ -37,6 +37,7 @@ from stripe_double.resources.catalog import INCLUDABLES, Route, find_route
 from stripe_double.resources.operations import Call
 from stripe_double.wire.expansion import expand
 from stripe_double.wire.parameters import check
+from stripe_double.wire.v2_lists import PAGE
 from stripe_double.wire.versions.objects import render
 from stripe_double.wire.versions.parameters import upgrade
 
@@ -132,8 +133,7 @@ class Pipeline:
         if route is None:
             message = "a request is executed after it was routed"
             raise RuntimeError(message)
-        name = route.operation.route
-        params = check(name, upgrade(name, raw, visit.version), route.operation.model)
+        params = _checked(route, raw, visit.version)
         early = await visit.hostility.before()
         if early is not None:
             return self._end_early(visit, early)
@@ -219,7 +219,7 @@ class Pipeline:
         route = visit.route
         tx.ledger.append(
             "request",
-            tx.now,
+            tx.world_now,
             request_id=visit.request_id,
             method=visit.request.method,
             path=visit.request.path,
@@ -239,3 +239,10 @@ class Pipeline:
             headers["Idempotency-Key"] = visit.key
             headers["Original-Request"] = visit.request_id
         return headers
+
+
+def _checked(route: Route, raw: JsonObject, version: str) -> JsonObject:
+    """Typed parameters. The page token of a v2 list is in no table: it comes from our own links."""
+    name = route.operation.route
+    page = {PAGE: raw.pop(PAGE)} if name.startswith("GET /v2/") and PAGE in raw else {}
+    return {**check(name, upgrade(name, raw, version), route.operation.model), **page}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stripe_double.engine.errors import invalid_request
+from stripe_double.engine.errors import invalid_request, resource_missing
+from stripe_double.engine.event_types import is_thin_only
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
+from stripe_double.resources import core_events
 from stripe_double.resources.operations import Call, operation
 from stripe_double.wire.lists import created_within, page
 
@@ -16,7 +18,10 @@ MAX_TYPES = 20
 
 def retrieve(tx: Transaction, call: Call) -> JsonObject:
     """GET /v1/events/{id}"""
-    return rendered(tx, tx.get("event", call.object_id))
+    event = tx.get("event", call.object_id)
+    if is_thin_only(event["type"]) or event["created"] < tx.now - KEPT_SECONDS:
+        raise resource_missing("event", call.object_id)
+    return rendered(tx, event)
 
 
 def list_all(tx: Transaction, call: Call) -> JsonObject:
@@ -54,7 +59,11 @@ def is_delivered(tx: Transaction, event: Record) -> bool:
 
 def _kept(tx: Transaction, latest: float) -> Iterator[Record]:
     horizon = tx.now - KEPT_SECONDS
-    return (event for event in tx.newest("event") if horizon <= event["created"] <= latest)
+    return (
+        event
+        for event in tx.newest("event")
+        if horizon <= event["created"] <= latest and not is_thin_only(event["type"])
+    )
 
 
 def _is_one_of(event_type: str, wanted: list[str]) -> bool:
@@ -67,4 +76,5 @@ def _is_one_of(event_type: str, wanted: list[str]) -> bool:
 OPERATIONS = (
     operation("events.list", "GET /v1/events", list_all, "type types[] delivery_success"),
     operation("events.retrieve", "GET /v1/events/{id}", retrieve),
+    *core_events.OPERATIONS,
 )

@@ -6,7 +6,7 @@ from stripe_double.engine.delivery import SECRETS
 from stripe_double.engine.errors import invalid_request, parameter_missing
 from stripe_double.engine.records import JsonObject
 from stripe_double.engine.transactions import Transaction
-from stripe_double.resources import metadata
+from stripe_double.resources import event_destinations, metadata
 from stripe_double.resources.operations import Call, operation
 from stripe_double.wire.lists import page
 from stripe_double.wire.versions.names import VERSIONS
@@ -109,4 +109,5 @@ OPERATIONS = (
         f"{_MODELS} disabled",
     ),
     operation("webhook_endpoints.delete", "DELETE /v1/webhook_endpoints/{id}", delete),
+    *event_destinations.OPERATIONS,
 )

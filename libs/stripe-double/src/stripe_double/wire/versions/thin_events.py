@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from stripe_double.engine.event_types import is_thin_only, thin_type
 from stripe_double.engine.records import JsonObject, Record
 
 PREFIX = "evt_test_"
@@ -21,6 +22,7 @@ _FETCHED_AT = {
     "entitlements.feature": "/v1/entitlements/features/{id}",
     "invoiceitem": "/v1/invoiceitems/{id}",
     "radar.early_fraud_warning": "/v1/radar/early_fraud_warnings/{id}",
+    "v2.core.event_destination": "/v2/core/event_destinations/{id}",
     "test_helpers.test_clock": "/v1/test_helpers/test_clocks/{id}",
 }
 
@@ -40,7 +42,7 @@ def notification(event: Record) -> JsonObject:
     return {
         "id": thin_id(event["id"]),
         "object": "v2.core.event",
-        "type": f"v1.{event['type']}",
+        "type": thin_type(event["type"]),
         "livemode": False,
         "created": timestamp(event["created"]),
         "context": None,
@@ -54,9 +56,9 @@ def thin_event(event: Record) -> JsonObject:
     reason = None if request["id"] is None else {"type": "request", "request": dict(request)}
     return {
         **notification(event),
-        "data": {},
+        "data": event.get("thin_data") or {},
         "reason": reason,
-        "snapshot_event": event["id"],
+        "snapshot_event": None if is_thin_only(event["type"]) else event["id"],
     }
 
 
