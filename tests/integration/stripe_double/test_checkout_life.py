@@ -263,7 +263,7 @@ def test_what_a_session_must_and_must_not_have(shop: Any, changes: Any, param: s
         {"ui_mode": "embedded_page"},
         {"automatic_tax": {"enabled": True}},
         {"discounts": [{"coupon": "x"}]},
-        {"allowed_payment_method_types": ["sepa_debit"]},
+        {"allowed_payment_method_types": ["klarna"]},
         {"payment_method_options": {"card": {"request_three_d_secure": "any"}}},
         {"subscription_data": {"billing_mode": {"type": "classic"}}},
     ],

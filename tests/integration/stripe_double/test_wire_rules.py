@@ -68,7 +68,7 @@ def test_every_answer_names_request_and_version(raw: httpx.Client) -> None:
     [
         ("foo=1", 400, "parameter_unknown", "foo"),
         ("address[planet]=x", 400, "parameter_unknown", "address[planet]"),
-        ("balance=5", 501, "not_modelled_by_stripe_double", "balance"),
+        ("next_invoice_sequence=5", 501, "not_modelled_by_stripe_double", "next_invoice_sequence"),
         ("invoice_settings[footer]=x", 501, "not_modelled_by_stripe_double", None),
         ("tax_exempt=maybe", 400, None, "tax_exempt"),
         ("metadata[k]=" + "v" * 501, 400, None, "metadata[k]"),

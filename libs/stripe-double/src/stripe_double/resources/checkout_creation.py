@@ -8,7 +8,9 @@ from stripe_double.engine.transactions import Transaction
 from stripe_double.resources import metadata
 from stripe_double.resources.checkout_items import check_mode, new_items
 from stripe_double.resources.checkout_sessions import PLAN
+from stripe_double.resources.intent_parameters import SHIPPING_MODELS
 from stripe_double.resources.operations import Call, operation
+from stripe_double.resources.payment_methods import TYPES
 
 MIN_LIFE_SECONDS = 30 * 60
 MAX_LIFE_SECONDS = 24 * 3600
@@ -64,6 +66,7 @@ def new_session(
         "metadata": metadata.given(params),
         "mode": mode,
         "payment_link": payment_link,
+        "payment_method_types": params.get("allowed_payment_method_types") or ["card"],
         "payment_status": "unpaid",
         "status": "open",
         "submit_type": params.get("submit_type") or None,
@@ -112,7 +115,6 @@ def _constants() -> JsonObject:
         "payment_method_collection": "always",
         "payment_method_configuration_details": None,
         "payment_method_options": {},
-        "payment_method_types": ["card"],
         "permissions": None,
         "phone_number_collection": {"enabled": False},
         "recovered_from": None,
@@ -207,13 +209,18 @@ _MODELS = (
     "line_items[].price line_items[].quantity subscription_data.metadata.* "
     "subscription_data.description subscription_data.trial_period_days "
     "subscription_data.billing_mode.type payment_intent_data.metadata.* "
-    "payment_intent_data.description "
-) + " ".join(f"line_items[].price_data.{name}" for name in PRICE_DATA.split())
+    "payment_intent_data.description payment_intent_data.setup_future_usage "
+) + " ".join(
+    [
+        *(f"line_items[].price_data.{name}" for name in PRICE_DATA.split()),
+        *(f"payment_intent_data.{name}" for name in SHIPPING_MODELS.split()),
+    ]
+)
 _NO = frozenset({False})
 _ONLY = {
     "mode": frozenset({"subscription", "payment"}),
     "ui_mode": frozenset({"hosted_page"}),
-    "allowed_payment_method_types[]": frozenset({"card"}),
+    "allowed_payment_method_types[]": TYPES,
     "automatic_tax.enabled": _NO,
     "billing_address_collection": frozenset({"auto"}),
     "payment_method_collection": frozenset({"always"}),
