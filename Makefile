@@ -8,7 +8,7 @@ BIN := .venv/bin
 SOURCES := $(wildcard libs/*/src services/*/src)
 PYTEST_ARGS ?=
 
-.PHONY: help setup packages demo up down status logs doctor test test-unit model lint format types arch ci lock clean
+.PHONY: help setup packages demo up down status logs doctor test test-unit model crash lint format types arch ci lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test-unit: setup ## the tests that need no server
 
 model: setup ## the write path's protocol, explored whole: 3 workers, 2 intents (about 6 minutes)
 	@$(BIN)/python -m tests.model
+
+crash: packages ## a worker dies at every await of the write path, then again in recovery, 20 seeds
+	@HOLDFAST_CRASH_SEEDS=$${HOLDFAST_CRASH_SEEDS:-20} $(BIN)/python -m pytest tests/crash $(PYTEST_ARGS)
 
 lint: setup ## ruff: rules and format
 	@$(BIN)/ruff check .

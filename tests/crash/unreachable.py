@@ -1,0 +1,19 @@
+"""Points that no road passes, each with its reason. One that is passed after all must leave."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_TRANSACTION: Final = "billing_common.storage.transaction"
+
+UNREACHABLE: Final = {
+    f"{_TRANSACTION}:Database.is_reachable:1": "readiness: not on the write path",
+    f"{_TRANSACTION}:Database.is_reachable:2": "readiness: not on the write path",
+    f"{_TRANSACTION}:Database.close:1": "shutting down: not on the write path",
+    f"{_TRANSACTION}:_commit:3": "cancellation under COMMIT: tests/integration/storage kills there",
+    "checkout.handlers.billing_write:_customer:1": "no action is built that only needs to know it",
+    "checkout.handlers.claim:_claim:9": "no action is built that is blocked by what it gathers",
+}
+# Passed, but nobody can die there alone: COMMIT is already on its way in a task of its own. Dying
+# before it was sent is `_once` before `_commit`, dying after it is `_commit` after.
+INDIVISIBLE: Final = frozenset({f"{_TRANSACTION}:_commit:1:before"})
