@@ -33,8 +33,11 @@ async def gateway_settings(
 
 
 @pytest.fixture
-async def product(gateway_settings: GatewaySettings) -> AsyncIterator[Product]:
-    async with running_gateway(gateway_settings) as client:
+async def product(
+    gateway_settings: GatewaySettings, request: pytest.FixtureRequest
+) -> AsyncIterator[Product]:
+    hand_made = getattr(request.module, "HAND_MADE", ())
+    async with running_gateway(gateway_settings, hand_made=hand_made) as client:
         yield Product(client)
 
 

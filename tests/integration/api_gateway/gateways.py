@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,8 +16,9 @@ import jwt
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
+from tests.integration.api_gateway.described_answers import AnswerWatch, ApiDocument
 
-from api_gateway.app import Gateway
+from api_gateway.app import Gateway, utc_now
 from api_gateway.settings import GatewaySettings
 from billing_common.contracts.commands import Command
 from billing_common.contracts.replies import Reply
@@ -53,17 +54,30 @@ def settings(
 
 
 @asynccontextmanager
-async def running_gateway(wanted: GatewaySettings) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a started gateway, through ASGI: no port, no second process."""
-    gateway = Gateway(wanted)
+async def running_gateway(
+    wanted: GatewaySettings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    hand_made: Collection[str] = (),
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a started gateway, through ASGI: no port, no second process.
+
+    Every answer is compared with the OpenAPI document, except those of the `hand_made` paths,
+    whose bodies a test makes up.
+    """
+    gateway = Gateway(wanted, clock=clock)
+    watch = AnswerWatch(ApiDocument(gateway.api.openapi()))
+    watch.hand_made.update(hand_made)
     async with (
         gateway.api.router.lifespan_context(gateway.api),
         httpx.AsyncClient(
             transport=httpx.ASGITransport(app=gateway.app, raise_app_exceptions=False),
             base_url="http://gateway",
+            event_hooks={"response": [watch.look]},
         ) as client,
     ):
         yield client
+    assert watch.faults == []
 
 
 def bearer(subject: str) -> dict[str, str]:

@@ -21,6 +21,8 @@ from api_gateway.decisions.checkout_requests import CheckoutRequest, fingerprint
 from billing_common.contracts.commands import Command, StartSubscriptionCheckout
 
 pytestmark = pytest.mark.connected
+# What checkout says is made up here, to see that not a byte of it is changed.
+HAND_MADE = ("/api/billing/checkout",)
 
 REQUEST = CheckoutRequest(plan_code="pro", success_path="/done", cancel_path="/plans")
 

@@ -39,6 +39,7 @@ OF_A_WRITE: Final = (
     FailureCode.COMMAND_DEADLINE_ELAPSED,
 )
 
+_EXAMPLES_AT: Final = "#/components/examples/"
 EXAMPLE_REQUEST_ID: Final = "5f0c1c6e2f0b4a6f9f5c2f1d0e9b8a77"
 EXAMPLE_OPERATION_KEY: Final = "3c1f" * 16
 _EXAMPLE_DETAILS: Final[Mapping[FailureCode, dict[str, Any]]] = MappingProxyType(
@@ -99,10 +100,20 @@ def success(
         "headers": {**REQUEST_ID_HEADER, **(headers or {})},
         "content": {
             "application/json": {
-                "examples": {name: {"value": value} for name, value in examples.items()}
+                "examples": {name: {"value": _packed(one)} for name, one in examples.items()}
             }
         },
     }
+
+
+def _packed(example: Any) -> str:
+    # FastAPI drops every null out of a document, also those that an example is about.
+    return json.dumps(example)
+
+
+def unpacked(text: str) -> Any:
+    """An example of `success` as it shall stand in the document."""
+    return json.loads(text)
 
 
 def _refusal(status: int, codes: Iterable[FailureCode], headers: dict[str, Any]) -> dict[str, Any]:
@@ -118,15 +129,20 @@ def _refusal(status: int, codes: Iterable[FailureCode], headers: dict[str, Any])
         "content": {
             CONTENT_TYPE: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
-                "examples": {
-                    code.value: {
-                        "summary": f"{status} {HTTPStatus(status).phrase}",
-                        "value": _example(code),
-                    }
-                    for code in listed
-                },
+                "examples": {code.value: {"$ref": _EXAMPLES_AT + code.value} for code in listed},
             }
         },
+    }
+
+
+def refusal_examples() -> dict[str, Any]:
+    """For the document's components: one body per code."""
+    return {
+        code.value: {
+            "summary": f"{failure.http_status} {HTTPStatus(failure.http_status).phrase}",
+            "value": _example(code),
+        }
+        for code, failure in FAILURES.items()
     }
 
 

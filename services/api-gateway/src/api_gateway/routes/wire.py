@@ -31,7 +31,11 @@ class Shape(BaseModel):
     """Base of what we answer with."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, from_attributes=True
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        from_attributes=True,
+        extra="forbid",
     )
 
 
