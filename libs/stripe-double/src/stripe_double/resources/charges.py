@@ -14,6 +14,9 @@ from stripe_double.wire.lists import created_within, equal_to, listing, page
 LIFECYCLE = Lifecycle(
     "charge", {("pending", "succeed"): "succeeded", ("pending", "fail"): "failed"}
 )
+_NOT_OF_A_CHARGE = frozenset(
+    {"financial_connections_account", "generated_from", "networks", "status_details"}
+)
 _CARD_DETAILS = ("brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4")
 _TEXTS = ("description", "receipt_email", "transfer_group")
 
@@ -206,7 +209,7 @@ def _outcome(decline_code: str | None) -> JsonObject:
 def _details(method: Record) -> JsonObject:
     kind: str = method["type"]
     given = method[kind]
-    names = _CARD_DETAILS if kind == "card" else tuple(name for name in given if name != "networks")
+    names = _CARD_DETAILS if kind == "card" else sorted(given.keys() - _NOT_OF_A_CHARGE)
     return {kind: {name: given[name] for name in names}, "type": kind}
 
 

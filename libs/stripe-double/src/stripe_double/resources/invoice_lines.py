@@ -45,7 +45,8 @@ def invoice_item_line(item: Record) -> JsonObject:
     subscription = (item["parent"] or {}).get("subscription_details")
     subscription_id = None if subscription is None else subscription["subscription"]
     subscription_item = None if subscription is None else subscription["subscription_item"]
-    details = {"credited_items": (item["proration_details"] or {}).get("credited_items")}
+    credited = (item["proration_details"] or {}).get("credited_items") or {}
+    details = {"credited_items": credited.get("invoice_line_item_details")}
     if subscription_item is not None:
         parent = _of_subscription_item(subscription_id, subscription_item)
         parent["subscription_item_details"] |= {

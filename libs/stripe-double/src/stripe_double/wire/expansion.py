@@ -15,9 +15,16 @@ _MAX_DEPTH = 4
 _BY_FIELD = {
     "balance_transaction": "balance_transaction",
     "coupon": "coupon",
+    "credit_note": "credit_note",
+    "customer_balance_transaction": "customer_balance_transaction",
     "failure_balance_transaction": "balance_transaction",
     "latest_attempt": "setup_attempt",
     "promotion_code": "promotion_code",
+    "refund": "refund",
+    "released_subscription": "subscription",
+    "schedule": "subscription_schedule",
+    "test_clock": "test_helpers.test_clock",
+    "pending_setup_intent": "setup_intent",
     "setup_intent": "setup_intent",
     "customer": "customer",
     "product": "product",
@@ -36,7 +43,12 @@ _BY_FIELD = {
     "feature": "entitlements.feature",
 }
 
-Includable = Callable[[Transaction, Record], JsonObject]
+# Fields that may name objects of several kinds.
+_BY_FIELD_ANY = {"source": ("charge", "refund", "dispute")}
+# Fields whose value is a list of ids.
+_LISTS = {"discounts": "discount"}
+
+Includable = Callable[[Transaction, Record], JsonObject | None]
 
 
 def expand(
@@ -71,30 +83,38 @@ class _Expansion:
         if not isinstance(node, Mapping):
             raise self._impossible()
         step, rest = steps[0], steps[1:]
-        value = self._value(node, step)
+        includable = self._includables.get((node.get("object", ""), step))
+        value = self._value(node, step) if includable is None else includable(self._tx, node)
         if rest and value is not None:
             value = self.follow(value, rest)
-        elif not rest and not self._is_object(value) and value is not None:
+        elif not rest and includable is None and value is not None and not self._is_expanded(value, step):
             raise self._impossible()
         return {**node, step: value}
 
     def _value(self, node: Record, step: str) -> Any:
-        includable = self._includables.get((node.get("object", ""), step))
-        if includable is not None:
-            return includable(self._tx, node)
         if step not in node:
             raise self._impossible()
         value = node[step]
+        if isinstance(value, list) and step in _LISTS:
+            return [self._found((_LISTS[step],), item) for item in value]
         if isinstance(value, str):
             collection = _BY_FIELD.get(step)
-            if collection is None:
-                raise self._impossible()
-            return self._tx.store.find(collection, value) or value
+            return self._found((collection,) if collection else _BY_FIELD_ANY.get(step, ()), value)
         return value
 
+    def _found(self, collections: tuple[str, ...], value: Any) -> Any:
+        """The object with this id; what is an object already stays."""
+        if not collections:
+            raise self._impossible()
+        if not isinstance(value, str):
+            return value
+        found = (self._tx.store.find(collection, value) for collection in collections)
+        return next((record for record in found if record is not None), value)
+
     @staticmethod
-    def _is_object(value: Any) -> bool:
-        return isinstance(value, Mapping) and "object" in value
+    def _is_expanded(value: Any, step: str) -> bool:
+        parts = value if isinstance(value, list) and step in _LISTS else [value]
+        return all(isinstance(part, Mapping) and "object" in part for part in parts)
 
     def _impossible(self) -> Exception:
         return invalid_request(f"This property cannot be expanded ({self._path}).", param="expand")

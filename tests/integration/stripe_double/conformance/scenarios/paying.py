@@ -18,7 +18,7 @@ def intents(shop: Shop) -> None:
     intents.retrieve(made.id, {"expand": ["latest_charge"]})
     intents.list({"customer": customer.id})
     intents.cancel(
-        intents.create({"amount": 5, "currency": "usd"}).id,
+        intents.create({"amount": 500, "currency": "usd"}).id,
         {"cancellation_reason": "abandoned"},
     )
 
