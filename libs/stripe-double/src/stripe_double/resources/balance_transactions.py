@@ -51,7 +51,7 @@ def new_balance_transaction(
         "type": "stripe_fee",
     }
     at_once = at_once or amount < 0
-    return tx.put(
+    movement = tx.put(
         {
             "id": tx.new_id("balance_transaction"),
             "object": "balance_transaction",
@@ -71,6 +71,9 @@ def new_balance_transaction(
             "type": kind,
         }
     )
+    if amount > 0 and at_once and kind in {"charge", "payment"}:
+        tx.emit("balance.available", balance_now(tx))
+    return movement
 
 
 def rendered(tx: Transaction, transaction: Record) -> JsonObject:
@@ -93,7 +96,12 @@ def list_all(tx: Transaction, call: Call) -> JsonObject:
 
 
 def balance(tx: Transaction, _call: Call) -> JsonObject:
-    """GET /v1/balance: per currency, what is available and what is still pending."""
+    """GET /v1/balance"""
+    return balance_now(tx)
+
+
+def balance_now(tx: Transaction) -> JsonObject:
+    """Per currency, what is available and what is still pending."""
     sums: dict[str, dict[str, int]] = {"available": {}, "pending": {}}
     for movement in tx.store.oldest("balance_transaction"):
         part = sums[rendered(tx, movement)["status"]]
