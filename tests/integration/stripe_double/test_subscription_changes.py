@@ -6,85 +6,21 @@ from typing import Any
 
 import pytest
 import stripe
-
-from stripe_double.resources.payment_methods import new_payment_method
-from stripe_double.resources.test_cards import card_named
-
-DAY = 24 * 3600
-GOOD, REFUSED = "pm_card_visa", "pm_card_chargeCustomerFail"
-
-
-class Account:
-    """A customer with a card, prices, and subscriptions through the SDK."""
-
-    def __init__(self, shop: Any, card: str | None = GOOD) -> None:
-        self.double, self.v1 = shop.double, shop.client.v1
-        self.customer = self.v1.customers.create({"email": "a@example.com"}).id
-        self.product = self.v1.products.create({"name": "Pro"}).id
-        if card is not None:
-            self.put_card(card)
-
-    def put_card(self, card: str) -> str:
-        """The customer's default card from now on."""
-
-        def put() -> str:
-            with self.double.double.world.transaction() as tx:
-                found = card_named(card)
-                assert found is not None
-                method = new_payment_method(tx, found, customer=self.customer, billing={})
-                customer = tx.get("customer", self.customer)
-                settings = {**customer["invoice_settings"], "default_payment_method": method["id"]}
-                tx.put({**customer, "invoice_settings": settings})
-                return str(method["id"])
-
-        return str(self.double.call(lambda _: put()))
-
-    def price(self, unit_amount: int, interval: str = "month", **values: Any) -> str:
-        return str(
-            self.v1.prices.create(
-                {
-                    "product": self.product,
-                    "currency": "usd",
-                    "unit_amount": unit_amount,
-                    "recurring": {"interval": interval},
-                    **values,
-                }
-            ).id
-        )
-
-    def subscribed(self, price: str, quantity: int = 1, **values: Any) -> Any:
-        return self.v1.subscriptions.create(
-            {
-                "customer": self.customer,
-                "items": [{"price": price, "quantity": quantity}],
-                **values,
-            }
-        )
-
-    def invoices(self) -> list[Any]:
-        return list(reversed(self.v1.invoices.list({"customer": self.customer, "limit": 100}).data))
-
-    def advance(self, seconds: int) -> None:
-        self.double.call(lambda control: control.advance(seconds))
-
-    def event_types(self) -> list[str]:
-        events = self.v1.events.list({"limit": 100}).data
-        return [event.type for event in reversed(events)]
-
-    def last_event(self, kind: str) -> Any:
-        return self.v1.events.list({"type": kind, "limit": 1}).data[0]
+from tests.integration.stripe_double.billing_account import (
+    DAY,
+    GOOD,
+    REFUSED,
+    BillingAccount,
+    amounts,
+)
 
 
 @pytest.fixture
-def account(shop: Any) -> Account:
-    return Account(shop)
+def account(shop: Any) -> BillingAccount:
+    return BillingAccount(shop)
 
 
-def amounts(lines: Any) -> list[int]:
-    return [line.amount for line in lines.data]
-
-
-def test_a_new_subscription_is_paid_and_active(account: Account) -> None:
+def test_a_new_subscription_is_paid_and_active(account: BillingAccount) -> None:
     made = account.subscribed(account.price(1200), quantity=2, metadata={"entity": "42"})
     assert (made.status, made.billing_mode.type) == ("active", "flexible")
     (invoice,) = account.invoices()
@@ -101,7 +37,7 @@ def test_a_new_subscription_is_paid_and_active(account: Account) -> None:
 
 
 def test_a_refused_first_payment_leaves_it_incomplete_and_a_new_card_pays(shop: Any) -> None:
-    account = Account(shop, REFUSED)
+    account = BillingAccount(shop, REFUSED)
     made = account.subscribed(account.price(1200))
     assert made.status == "incomplete"
     (invoice,) = account.invoices()
@@ -118,7 +54,7 @@ def test_a_refused_first_payment_leaves_it_incomplete_and_a_new_card_pays(shop: 
 
 
 def test_a_first_payment_that_never_comes_expires_after_23_hours(shop: Any) -> None:
-    account = Account(shop, None)
+    account = BillingAccount(shop, None)
     made = account.subscribed(account.price(1200), payment_behavior="default_incomplete")
     assert made.status == "incomplete"
     account.advance(23 * 3600 + 1)
@@ -130,7 +66,7 @@ def test_a_first_payment_that_never_comes_expires_after_23_hours(shop: Any) -> N
 
 
 def test_error_if_incomplete_makes_nothing(shop: Any) -> None:
-    account = Account(shop, REFUSED)
+    account = BillingAccount(shop, REFUSED)
     with pytest.raises(stripe.CardError):
         account.subscribed(account.price(1200), payment_behavior="error_if_incomplete")
     assert account.v1.subscriptions.list({"status": "all"}).data == []
@@ -138,7 +74,7 @@ def test_error_if_incomplete_makes_nothing(shop: Any) -> None:
 
 
 def test_without_a_card_nothing_begins(shop: Any) -> None:
-    account = Account(shop, None)
+    account = BillingAccount(shop, None)
     with pytest.raises(stripe.InvalidRequestError) as caught:
         account.subscribed(account.price(1200))
     assert caught.value.code == "resource_missing"
@@ -157,7 +93,7 @@ def test_without_a_card_nothing_begins(shop: Any) -> None:
     assert account.double.ledger("charge") == []
 
 
-def test_a_trial_is_announced_ends_and_is_paid(account: Account) -> None:
+def test_a_trial_is_announced_ends_and_is_paid(account: BillingAccount) -> None:
     made = account.subscribed(account.price(1200), trial_period_days=10)
     assert (made.status, made.trial_end) == ("trialing", made.created + 10 * DAY)
     assert made["items"].data[0].current_period_end == made.trial_end
@@ -175,7 +111,7 @@ def test_a_trial_is_announced_ends_and_is_paid(account: Account) -> None:
     ("behavior", "status"), [("pause", "paused"), ("cancel", "canceled"), ("create_invoice", None)]
 )
 def test_a_trial_that_ends_without_a_card(shop: Any, behavior: str, status: str | None) -> None:
-    account = Account(shop, None)
+    account = BillingAccount(shop, None)
     made = account.subscribed(
         account.price(1200),
         trial_period_days=1,
@@ -190,7 +126,7 @@ def test_a_trial_that_ends_without_a_card(shop: Any, behavior: str, status: str 
         assert paused.subscription.type == "trial_end_without_payment_method"
 
 
-def test_a_better_price_in_the_middle_is_prorated_exactly(account: Account) -> None:
+def test_a_better_price_in_the_middle_is_prorated_exactly(account: BillingAccount) -> None:
     small, big = account.price(1000), account.price(3000)
     made = account.subscribed(small)
     item = made["items"].data[0]
@@ -215,7 +151,7 @@ def test_a_better_price_in_the_middle_is_prorated_exactly(account: Account) -> N
     assert types.count("invoiceitem.created") == 2
 
 
-def test_always_invoice_charges_at_once_and_none_charges_nothing(account: Account) -> None:
+def test_always_invoice_charges_at_once_and_none_charges_nothing(account: BillingAccount) -> None:
     small, big = account.price(1000), account.price(3000)
     made = account.subscribed(small)
     item = made["items"].data[0]
@@ -235,7 +171,7 @@ def test_always_invoice_charges_at_once_and_none_charges_nothing(account: Accoun
     assert event.data.previous_attributes.latest_invoice == made.latest_invoice
 
 
-def test_a_downgrade_is_credited_to_the_balance_and_used_up(account: Account) -> None:
+def test_a_downgrade_is_credited_to_the_balance_and_used_up(account: BillingAccount) -> None:
     big, small = account.price(3000), account.price(1000)
     made = account.subscribed(big)
     item = made["items"].data[0]
@@ -256,7 +192,7 @@ def test_a_downgrade_is_credited_to_the_balance_and_used_up(account: Account) ->
     assert len(account.double.ledger("charge")) == 1
 
 
-def test_items_join_change_and_leave(account: Account) -> None:
+def test_items_join_change_and_leave(account: BillingAccount) -> None:
     seats, support = account.price(500), account.price(900)
     made = account.subscribed(seats, quantity=2)
     update = account.v1.subscriptions.update
@@ -274,7 +210,7 @@ def test_items_join_change_and_leave(account: Account) -> None:
         update(made.id, {"items": [{"price": seats}]})
 
 
-def test_another_rhythm_begins_a_new_period_and_bills_it(account: Account) -> None:
+def test_another_rhythm_begins_a_new_period_and_bills_it(account: BillingAccount) -> None:
     monthly, yearly = account.price(1000), account.price(10_000, "year")
     made = account.subscribed(monthly)
     item = made["items"].data[0]
@@ -287,7 +223,7 @@ def test_another_rhythm_begins_a_new_period_and_bills_it(account: Account) -> No
     assert after["items"].data[0].current_period_end - after.billing_cycle_anchor >= 365 * DAY
 
 
-def test_a_pending_update_waits_for_its_payment(account: Account) -> None:
+def test_a_pending_update_waits_for_its_payment(account: BillingAccount) -> None:
     small, big = account.price(1000), account.price(3000)
     made = account.subscribed(small)
     item = made["items"].data[0]
@@ -308,7 +244,7 @@ def test_a_pending_update_waits_for_its_payment(account: Account) -> None:
     assert account.event_types()[-1] == "customer.subscription.pending_update_applied"
 
 
-def test_a_pending_update_expires(account: Account) -> None:
+def test_a_pending_update_expires(account: BillingAccount) -> None:
     small, big = account.price(1000), account.price(3000)
     made = account.subscribed(small)
     account.put_card(REFUSED)
@@ -327,7 +263,7 @@ def test_a_pending_update_expires(account: Account) -> None:
     assert account.invoices()[-1].status == "void"
 
 
-def test_cancelling_gives_unused_time_back(account: Account) -> None:
+def test_cancelling_gives_unused_time_back(account: BillingAccount) -> None:
     made = account.subscribed(account.price(3000))
     item = made["items"].data[0]
     account.advance((item.current_period_end - item.current_period_start) // 3)
@@ -337,7 +273,7 @@ def test_cancelling_gives_unused_time_back(account: Account) -> None:
     assert account.v1.customers.retrieve(account.customer).balance == credit.total
 
 
-def test_a_set_end_shortens_the_last_period(account: Account) -> None:
+def test_a_set_end_shortens_the_last_period(account: BillingAccount) -> None:
     made = account.subscribed(account.price(3000))
     item = made["items"].data[0]
     boundary = item.current_period_end
@@ -351,7 +287,7 @@ def test_a_set_end_shortens_the_last_period(account: Account) -> None:
     assert len(account.invoices()) == 2
 
 
-def test_a_later_anchor_makes_a_shorter_first_period(account: Account) -> None:
+def test_a_later_anchor_makes_a_shorter_first_period(account: BillingAccount) -> None:
     made = account.subscribed(
         account.price(3000),
         billing_cycle_anchor=account.double.call(lambda c: c.advance(0)) + 864_000,
@@ -368,7 +304,7 @@ def test_a_later_anchor_makes_a_shorter_first_period(account: Account) -> None:
     [("keep_as_draft", "draft"), ("void", "void"), ("mark_uncollectible", "uncollectible")],
 )
 def test_collection_is_paused_apart_from_the_status(
-    account: Account, behavior: str, status: str
+    account: BillingAccount, behavior: str, status: str
 ) -> None:
     made = account.subscribed(account.price(1200))
     account.v1.subscriptions.update(made.id, {"pause_collection": {"behavior": behavior}})

@@ -16,12 +16,14 @@ from stripe_double.resources import (
     checkout_creation,
     checkout_sessions,
     coupons,
+    credit_notes,
     customer_balance_transactions,
     customers,
     disputes,
     early_fraud_warnings,
     entitlement_features,
     events,
+    invoice_charging,
     invoice_items,
     invoice_payments,
     invoices,
@@ -41,10 +43,13 @@ from stripe_double.resources import (
     products,
     promotion_codes,
     refunds,
-    renewals,
     settlements,
     setup_intents,
+    subscription_items,
+    subscription_resumption,
+    subscription_schedules,
     subscriptions,
+    test_clocks,
     webhook_endpoints,
 )
 from stripe_double.resources.operations import Call, Operation
@@ -72,9 +77,13 @@ OPERATIONS: tuple[Operation, ...] = (
     *meter_event_summaries.OPERATIONS,
     *payment_pages.OPERATIONS,
     *subscriptions.OPERATIONS,
+    *subscription_resumption.OPERATIONS,
+    *subscription_items.OPERATIONS,
+    *subscription_schedules.OPERATIONS,
     *invoices.OPERATIONS,
     *invoice_items.OPERATIONS,
     *invoice_payments.OPERATIONS,
+    *credit_notes.OPERATIONS,
     *payment_intent_operations.OPERATIONS,
     *setup_intents.OPERATIONS,
     *charges.OPERATIONS,
@@ -86,13 +95,14 @@ OPERATIONS: tuple[Operation, ...] = (
     *payment_method_attachment.OPERATIONS,
     *events.OPERATIONS,
     *webhook_endpoints.OPERATIONS,
+    *test_clocks.OPERATIONS,
 )
 
 DEADLINES: dict[str, Deadline] = {
     **checkout_sessions.DEADLINES,
     **disputes.DEADLINES,
     **refunds.DEADLINES,
-    **renewals.RULES,
+    **test_clocks.DEADLINES,
     **settlements.DEADLINES,
 }
 
@@ -102,6 +112,7 @@ BEFORE_COMMIT = (active_entitlements.settle,)
 INCLUDABLES = {
     ("checkout.session", "line_items"): checkout_sessions.included_line_items,
     ("payment_link", "line_items"): payment_links.included_line_items,
+    ("invoice", "confirmation_secret"): invoice_charging.confirmation_secret,
     ("invoice", "payments"): invoice_payments.included,
     ("charge", "refunds"): charges.included_refunds,
 }

@@ -55,6 +55,19 @@ def invoice_of(tx: Transaction, intent: Record) -> Record | None:
     return None if found is None else found[0]
 
 
+def charges_of(tx: Transaction, invoice: Record) -> list[Record]:
+    """Every charge that was tried for the invoice, newest first."""
+    intents = {
+        _intent_id(payment)
+        for payment in tx.newest("invoice_payment", where={"invoice": invoice["id"]})
+    }
+    return [
+        charge
+        for intent_id in sorted(intents)
+        for charge in tx.newest("charge", where={"payment_intent": intent_id})
+    ]
+
+
 def charge(
     tx: Transaction, invoice: Record, method: Record, *, decline_code: str | None = None
 ) -> Outcome:

@@ -120,6 +120,45 @@ def intent_of(tx: Transaction, invoice: Record) -> Record | None:
     return invoice_charging.intent_of(tx, invoice)
 
 
+def charges_of(tx: Transaction, invoice: Record) -> list[Record]:
+    """Every charge that was tried for the invoice, newest first."""
+    return invoice_charging.charges_of(tx, invoice)
+
+
+def apply_credit_note(
+    tx: Transaction, invoice: Record, *, pre_payment: int, post_payment: int
+) -> JsonObject:
+    """A credit note lowers what the invoice asks, or notes what was given back. One that asks
+    nothing any more is paid."""
+    due = invoice["amount_due"] - pre_payment
+    after = tx.change(
+        invoice,
+        "invoice.updated",
+        amount_due=due,
+        amount_remaining=due - invoice["amount_paid"],
+        post_payment_credit_notes_amount=invoice["post_payment_credit_notes_amount"] + post_payment,
+        pre_payment_credit_notes_amount=invoice["pre_payment_credit_notes_amount"] + pre_payment,
+    )
+    if after["status"] != "open" or not pre_payment:
+        return after
+    invoice_charging.ask_only(tx, after, after["amount_remaining"])
+    return mark_paid(tx, after) if after["amount_remaining"] == 0 else after
+
+
+def withdraw_credit_note(tx: Transaction, invoice: Record, pre_payment: int) -> JsonObject:
+    """The open invoice asks again what a voided credit note had taken off."""
+    due = invoice["amount_due"] + pre_payment
+    after = tx.change(
+        invoice,
+        "invoice.updated",
+        amount_due=due,
+        amount_remaining=due - invoice["amount_paid"],
+        pre_payment_credit_notes_amount=invoice["pre_payment_credit_notes_amount"] - pre_payment,
+    )
+    invoice_charging.ask_only(tx, after, after["amount_remaining"])
+    return after
+
+
 def mark_paid(
     tx: Transaction,
     invoice: Record,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
@@ -72,11 +72,11 @@ def draft(
     }
 
 
-def with_lines(invoice: Record, lines: list[Record]) -> JsonObject:
+def with_lines(invoice: Record, lines: Sequence[Record]) -> JsonObject:
     """The fields of a draft that now has exactly these lines."""
     total = sum(int(line["amount"]) for line in lines)
     return {
-        "lines": {**invoice["lines"], "data": lines},
+        "lines": {**invoice["lines"], "data": list(lines)},
         **amounts(total, due=max(0, total), paid=0),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stripe_double.engine.errors import state_conflict
 from stripe_double.engine.lifecycle import Lifecycle
 from stripe_double.engine.records import JsonObject, Record
 
@@ -28,6 +29,15 @@ def subscription_of(invoice: Record) -> str | None:
     """The id of the subscription that the invoice bills, if it bills one."""
     details = (invoice["parent"] or {}).get("subscription_details")
     return None if details is None else str(details["subscription"])
+
+
+def editable(invoice: Record) -> None:
+    """Refuse (ApiError 400) unless the invoice is a draft."""
+    if invoice["status"] != "draft":
+        raise state_conflict(
+            f"This invoice is {invoice['status']}; only a draft can be changed.",
+            code="invoice_not_editable",
+        )
 
 
 def transition(invoice: Record, action: str, **marks: int) -> JsonObject:

@@ -12,12 +12,17 @@ from stripe_double.engine.errors import (
 )
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
-from stripe_double.resources import invoice_collection, invoice_previews, metadata
+from stripe_double.resources import (
+    invoice_collection,
+    invoice_line_operations,
+    invoice_previews,
+    metadata,
+)
 from stripe_double.resources.clock_time import stand_at
 from stripe_double.resources.invoice_items import pending_for, put_on, release_from
 from stripe_double.resources.invoice_lines import invoice_item_line
 from stripe_double.resources.invoice_objects import new_invoice
-from stripe_double.resources.invoice_states import LIFECYCLE, subscription_of
+from stripe_double.resources.invoice_states import LIFECYCLE, editable, subscription_of
 from stripe_double.resources.operations import Call, operation
 from stripe_double.resources.subscription_fields import own_method
 from stripe_double.resources.subscription_states import TERMINAL
@@ -185,11 +190,7 @@ def list_lines(tx: Transaction, call: Call) -> JsonObject:
 
 
 def _finalized(tx: Transaction, invoice: Record, *, auto_advance: bool) -> JsonObject:
-    if invoice["status"] != "draft":
-        raise state_conflict(
-            f"This invoice is {invoice['status']}; only a draft can be finalized.",
-            code="invoice_not_editable",
-        )
+    editable(invoice)
     return invoice_collection.finalize(tx, invoice, auto_advance=auto_advance)
 
 
@@ -312,5 +313,6 @@ OPERATIONS = (
         mark_uncollectible,
     ),
     operation("invoices.send", "POST /v1/invoices/{id}/send", send),
+    *invoice_line_operations.OPERATIONS,
     operation("invoices.list_lines", "GET /v1/invoices/{id}/lines", list_lines),
 )

@@ -20,6 +20,7 @@ from stripe_double.resources.proration import remaining
 from stripe_double.resources.subscription_cancellation import end_at_its_time
 from stripe_double.resources.subscription_ending import end_subscription, expire_incomplete
 from stripe_double.resources.subscription_pauses import paused_status
+from stripe_double.resources.subscription_schedules import catch_up
 from stripe_double.resources.subscription_states import (
     FIRST_PAYMENT_SECONDS,
     LIFECYCLE,
@@ -67,7 +68,9 @@ def act_on_subscription(tx: Transaction, subscription: Record) -> None:
     elif subscription["status"] == "trialing":
         end_trial(tx, subscription)
     else:
-        renew(tx, subscription)
+        current = catch_up(tx, subscription)
+        if current["status"] in RENEWING and first_period_end(current) <= now:
+            renew(tx, current)
 
 
 def renew(tx: Transaction, subscription: Record) -> tuple[JsonObject, JsonObject]:
@@ -219,8 +222,16 @@ def renew_now(tx: Transaction, subscription: Record, *, decline_code: str | None
 
 __all__ = ["RULES", "collect", "renew", "renew_now"]
 
+
+def announce_schedule_end(tx: Transaction, schedule: Record) -> None:
+    """`subscription_schedule.expiring`, if its last phase still ends as it was to end."""
+    if schedule["status"] == "active":
+        tx.emit("subscription_schedule.expiring", schedule)
+
+
 TIMERS = {
     "invoice_overdue": overdue,
+    "schedule_expiring": announce_schedule_end,
     "invoice_upcoming": subscription_notices.announce_invoice,
     "trial_will_end": subscription_notices.announce_trial_end,
 }

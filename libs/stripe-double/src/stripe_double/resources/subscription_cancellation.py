@@ -24,11 +24,28 @@ def cancel(tx: Transaction, call: Call) -> JsonObject | ApiError:
         raise resource_missing("subscription", call.object_id)
     stand_at(tx, subscription)
     params = call.params
-    if params.get("prorate"):
-        _give_back(tx, subscription)
-    if params.get("invoice_now"):
+    return cancel_now(
+        tx,
+        subscription,
+        prorates=params.get("prorate", False),
+        bills=params.get("invoice_now", False),
+        given=params.get("cancellation_details"),
+    )
+
+
+def cancel_now(
+    tx: Transaction,
+    subscription: Record,
+    *,
+    prorates: bool,
+    bills: bool,
+    given: Record | None = None,
+) -> JsonObject:
+    """End it now; give unused time back, and bill what waits at once, when so wished."""
+    if prorates:
+        give_back(tx, subscription)
+    if bills:
         subscription = _bill_the_rest(tx, subscription)
-    given = params.get("cancellation_details")
     return end_subscription(tx, subscription, reason="cancellation_requested", given=given)
 
 
@@ -41,11 +58,12 @@ def end_at_its_time(tx: Transaction, subscription: Record) -> JsonObject:
     """The set end has come. Time that was paid beyond it is given back when that was agreed."""
     terms = tx.store.find(_TERMS, subscription["id"])
     if terms is not None and terms["prorates"]:
-        _give_back(tx, subscription)
+        give_back(tx, subscription)
     return end_subscription(tx, subscription, reason="cancellation_requested")
 
 
-def _give_back(tx: Transaction, subscription: Record) -> None:
+def give_back(tx: Transaction, subscription: Record) -> None:
+    """Credit the unused time of every item, as waiting invoice items."""
     items = subscription["items"]["data"]
     credits = credits_for(items, tx.now, lambda item_id: billed_time.latest_debit(tx, item_id))
     write_prorations(tx, subscription, credits)

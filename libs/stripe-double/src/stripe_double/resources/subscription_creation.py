@@ -78,9 +78,12 @@ def open_account(
     record: JsonObject,
     amounts: dict[str, int],
     *,
-    payment_behavior: str,
+    payment_behavior: str | None,
 ) -> JsonObject:
-    """Store a subscription with its first invoice, announce both, and collect."""
+    """Store a subscription with its first invoice, announce both, and collect.
+
+    Without `payment_behavior` the invoice stays an hour's draft, as for one that is sent.
+    """
     subscription = tx.put(record)
     _adopt_currency(tx, subscription)
     automatic = subscription["collection_method"] == "charge_automatically"
@@ -89,14 +92,14 @@ def open_account(
         subscription,
         subscription["items"]["data"],
         billing_reason="subscription_create",
-        auto_advance=not automatic,
+        auto_advance=not automatic or payment_behavior is None,
         amounts=amounts,
     )
     subscription_billing.note_billed(tx, invoice)
     subscription = tx.put({**subscription, "latest_invoice": invoice["id"]})
     tx.emit("customer.subscription.created", subscription)
     schedule_notices(tx, subscription)
-    if automatic:
+    if automatic and payment_behavior is not None:
         subscription_billing.collect_now(
             tx, subscription, invoice, payment_behavior=payment_behavior
         )

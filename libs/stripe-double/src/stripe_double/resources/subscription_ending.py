@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
+from stripe_double.resources import schedule_states
+from stripe_double.resources.invoice_states import subscription_of
 from stripe_double.resources.subscription_states import LIFECYCLE, cancellation
 
 
@@ -25,7 +27,22 @@ def end_subscription(
         }
     )
     tx.emit("customer.subscription.deleted", after)
+    schedule_states.end_with_subscription(tx, after, reason=reason)
+    _stop_collecting(tx, after)
     return after
+
+
+def _stop_collecting(tx: Transaction, subscription: Record) -> None:
+    """Its open invoices stay open, but nobody is charged by the clock any more."""
+    for invoice in list(tx.newest("invoice", where={"customer": subscription["customer"]})):
+        if subscription_of(invoice) == subscription["id"] and invoice["auto_advance"]:
+            tx.change(
+                invoice,
+                "invoice.updated",
+                auto_advance=False,
+                automatically_finalizes_at=None,
+                next_payment_attempt=None,
+            )
 
 
 def expire_incomplete(tx: Transaction, subscription: Record) -> JsonObject:

@@ -9,6 +9,9 @@ from stripe_double.engine.transactions import Transaction
 from stripe_double.resources.subscription_states import cancellation
 from stripe_double.wire.lists import listing
 
+_HOLDERS = "subscription_of_item"
+"""Private collection: which subscription an item was made for."""
+
 
 def subscription_record(
     tx: Transaction,
@@ -103,8 +106,10 @@ def item_record(
 ) -> JsonObject:
     """A new item of a subscription; it is stored inside the subscription only."""
     start, end = period
+    item_id = tx.new_id("subscription_item")
+    tx.keep(_HOLDERS, {"id": item_id, "subscription": subscription_id})
     return {
-        "id": tx.new_id("subscription_item"),
+        "id": item_id,
         "object": "subscription_item",
         "billed_until": None,
         "billing_thresholds": None,
@@ -119,3 +124,9 @@ def item_record(
         "subscription": subscription_id,
         "tax_rates": [],
     }
+
+
+def holder_of(tx: Transaction, item_id: str) -> str | None:
+    """The id of the subscription that the item was made for."""
+    kept = tx.store.find(_HOLDERS, item_id)
+    return None if kept is None else str(kept["subscription"])

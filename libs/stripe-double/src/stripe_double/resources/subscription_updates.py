@@ -293,6 +293,12 @@ def _check_allowed(before: Record, params: JsonObject) -> None:
                 f"These parameters cannot be part of a pending update: {', '.join(refused)}.",
                 param=refused[0],
             )
+    if before["schedule"] is not None and params.keys() & {"cancel_at", "cancel_at_period_end"}:
+        raise state_conflict(
+            f"The subscription is managed by the subscription schedule `{before['schedule']}`, "
+            "and updating any cancelation behavior directly is not allowed. Please update the "
+            "schedule instead."
+        )
     if before["pending_update"] is not None and params.keys() & {"items", "trial_end"}:
         raise state_conflict(
             "This subscription has a pending update. Pay or void its latest invoice first."

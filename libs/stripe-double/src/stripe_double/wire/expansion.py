@@ -87,7 +87,7 @@ class _Expansion:
         value = self._value(node, step) if includable is None else includable(self._tx, node)
         if rest and value is not None:
             value = self.follow(value, rest)
-        elif not rest and includable is None and value is not None and not self._is_expanded(value, step):
+        elif not rest and includable is None and not self._is_expanded(value, step):
             raise self._impossible()
         return {**node, step: value}
 
@@ -113,6 +113,8 @@ class _Expansion:
 
     @staticmethod
     def _is_expanded(value: Any, step: str) -> bool:
+        if value is None:
+            return True
         parts = value if isinstance(value, list) and step in _LISTS else [value]
         return all(isinstance(part, Mapping) and "object" in part for part in parts)
 
