@@ -33,7 +33,7 @@ OUTCOME = "refund.outcome"
 """Private collection: what the bank still does with a refund (`action`) and when (`due_at`)."""
 
 # What the bank does with refunds -> the state they begin in, and what happens later.
-_BANKS: dict[str, tuple[str, str | None]] = {
+BANKS: dict[str, tuple[str, str | None]] = {
     "succeeded": ("succeeded", None),
     "pending": ("pending", "succeed"),
     "failed": ("succeeded", "fail"),
@@ -62,7 +62,7 @@ def refund_charge(
             param="amount",
         )
     behaviour = banks.behaviour_of(tx, charge["payment_method"])["refunds"]
-    status, later = _BANKS[behaviour]
+    status, later = BANKS[behaviour]
     refund = tx.put(
         {
             "id": tx.new_id("refund"),
