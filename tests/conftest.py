@@ -6,6 +6,7 @@ pytest_plugins = [
     "tests.fixtures.run_report",
     "tests.fixtures.required_kinds",
     "tests.fixtures.shared_servers",
+    "tests.fixtures.lock_orders",
     "tests.fixtures.databases",
     "tests.fixtures.brokers",
     "tests.fixtures.stripe_doubles",
