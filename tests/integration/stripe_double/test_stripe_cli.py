@@ -32,9 +32,10 @@ SUCCEED = words(
     checkout.session.async_payment_failed checkout.session.async_payment_succeeded
     checkout.session.completed checkout.session.expired
     coupon.created coupon.deleted coupon.updated
+    credit_note.created credit_note.updated credit_note.voided
     customer.created customer.deleted customer.source.created customer.source.updated
-    customer.subscription.created customer.subscription.deleted customer.subscription.updated
-    customer.updated
+    customer.subscription.created customer.subscription.deleted
+    customer.subscription.trial_will_end customer.subscription.updated customer.updated
     invoice.created invoice.deleted invoice.finalized invoice.marked_uncollectible invoice.paid
     invoice.payment_action_required invoice.payment_failed invoice.payment_succeeded invoice.sent
     invoice.updated invoice.voided invoiceitem.created invoiceitem.deleted
@@ -48,12 +49,16 @@ SUCCEED = words(
     setup_intent.canceled setup_intent.created setup_intent.requires_action
     setup_intent.setup_failed setup_intent.succeeded
     subscription.payment_failed subscription.payment_succeeded
+    subscription_schedule.aborted
+    test_helpers.test_clock.advancing test_helpers.test_clock.created
+    test_helpers.test_clock.deleted test_helpers.test_clock.ready
     """
 )
-# Two triggers are not named after an event; these are the events they make.
+# Triggers that are not named after the event they make.
 MAKES = {
     "subscription.payment_failed": "invoice.payment_failed",
     "subscription.payment_succeeded": "invoice.payment_succeeded",
+    "subscription_schedule.aborted": "subscription_schedule.canceled",
 }
 # Not billing, or not modelled: the trigger fails, and the double says what it does not model.
 REFUSED = words(

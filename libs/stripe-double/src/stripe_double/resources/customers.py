@@ -5,12 +5,14 @@ from __future__ import annotations
 from stripe_double.engine.errors import parameter_invalid
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
-from stripe_double.resources import card_sources, customer_credit, metadata
+from stripe_double.resources import card_sources, clock_time, customer_credit, metadata
+from stripe_double.resources.clock_time import COLLECTION as TEST_CLOCK
+from stripe_double.resources.clock_time import stand_at
 from stripe_double.resources.intent_parameters import SHIPPING_MODELS, shipping_from
 from stripe_double.resources.operations import Call, operation
 from stripe_double.resources.payment_methods import attached, resolved
 from stripe_double.resources.subscriptions import TERMINAL, end_subscription
-from stripe_double.wire.lists import created_within, page
+from stripe_double.wire.lists import created_within, equal_to, page
 
 DEFAULT_CURRENCY = "usd"
 """The account's: of a balance given to a customer who has bought nothing yet."""
@@ -66,7 +68,7 @@ def _new(tx: Transaction, params: JsonObject) -> JsonObject:
             "preferred_locales": params.get("preferred_locales") or [],
             "shipping": _shipping(params),
             "tax_exempt": params.get("tax_exempt") or "none",
-            "test_clock": None,
+            "test_clock": params.get("test_clock") or None,
         }
     )
 
@@ -74,6 +76,9 @@ def _new(tx: Transaction, params: JsonObject) -> JsonObject:
 def create(tx: Transaction, call: Call) -> JsonObject:
     """POST /v1/customers"""
     params = call.params
+    if params.get("test_clock"):
+        clock = tx.get(clock_time.COLLECTION, params["test_clock"], param="test_clock")
+        clock_time.stand_at(tx, {"test_clock": clock["id"]})
     customer: Record = _new(tx, params)
     if params.get("payment_method"):
         method = attached(tx, resolved(tx, params["payment_method"]), customer["id"])
@@ -138,6 +143,7 @@ def retrieve(tx: Transaction, call: Call) -> JsonObject:
 def update(tx: Transaction, call: Call) -> JsonObject:
     """POST /v1/customers/{id}"""
     before, params = tx.get("customer", call.object_id), call.params
+    clock_time.stand_at(tx, before)
     values: JsonObject = {name: params[name] or None for name in _PLAIN if name in params}
     if "address" in params:
         values["address"] = _address(params)
@@ -160,6 +166,7 @@ def update(tx: Transaction, call: Call) -> JsonObject:
 def delete(tx: Transaction, call: Call) -> JsonObject:
     """DELETE /v1/customers/{id}. Cancels the customer's subscriptions, as Stripe does."""
     customer = tx.get("customer", call.object_id)
+    clock_time.stand_at(tx, customer)
     for subscription in list(tx.newest("subscription", where={"customer": customer["id"]})):
         if subscription["status"] not in TERMINAL:
             end_subscription(tx, subscription, reason="cancellation_requested")
@@ -169,8 +176,8 @@ def delete(tx: Transaction, call: Call) -> JsonObject:
 
 
 def list_all(tx: Transaction, call: Call) -> JsonObject:
-    """GET /v1/customers"""
-    where = {"email": call.params["email"]} if "email" in call.params else None
+    """GET /v1/customers. Those on a test clock are listed only with their clock."""
+    where = {"test_clock": call.params.get("test_clock"), **equal_to(call.params, "email")}
     found = created_within(tx.newest("customer", where=where), call.params)
     return page(found, call.params, url="/v1/customers")
 
@@ -184,8 +191,10 @@ def _address(params: JsonObject) -> JsonObject | None:
 
 
 OPERATIONS = (
-    operation("customers.create", "POST /v1/customers", create, f"{_MODELS} payment_method"),
-    operation("customers.list", "GET /v1/customers", list_all, "email"),
+    operation(
+        "customers.create", "POST /v1/customers", create, f"{_MODELS} payment_method test_clock"
+    ),
+    operation("customers.list", "GET /v1/customers", list_all, "email test_clock"),
     operation("customers.retrieve", "GET /v1/customers/{id}", retrieve),
     operation("customers.update", "POST /v1/customers/{id}", update, f"{_MODELS} default_source"),
     operation("customers.delete", "DELETE /v1/customers/{id}", delete),
