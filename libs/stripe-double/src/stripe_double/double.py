@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import httpx
 import structlog
 
 from stripe_double.control import ControlPlane
@@ -33,7 +34,10 @@ def _report(task: asyncio.Task[None]) -> None:
 class StripeDouble:
     """One Stripe account. `asgi_app` serves it; `control` scripts it; `world` holds it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, webhook_transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        """`webhook_transport` takes webhooks instead of the network, e.g. `httpx.MockTransport`."""
         self.settings = settings
         self.world = World(
             persistence=open_persistence(settings.data_dir),
@@ -53,6 +57,7 @@ class StripeDouble:
                 retry_seconds=settings.webhook_retry_seconds,
                 timeout_seconds=settings.webhook_timeout_seconds,
                 concurrency=settings.webhook_concurrency,
+                transport=webhook_transport,
             ),
             deadlines=DEADLINES,
             render=self._render_for,
@@ -94,6 +99,17 @@ class StripeDouble:
             for outcome in await asyncio.gather(*tasks, return_exceptions=True):
                 if isinstance(outcome, Exception):
                     raise outcome
+
+    async def settle(self) -> None:
+        """Without `running`: let all happen and be delivered that is due, one after the other.
+
+        Nothing runs beside it, so that the same world settles in the same order every time.
+        """
+        is_settled = False
+        while not is_settled:
+            await asyncio.sleep(0)
+            self.world.run_due()
+            is_settled = await self.world.courier.send_due() == 0
 
     def close(self) -> None:
         """Release the storage."""

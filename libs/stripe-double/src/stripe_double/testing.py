@@ -1,4 +1,10 @@
-"""The double inside a test process: on a free port, in a thread with its own event loop."""
+"""The double inside a test process: on a free port in a thread, or without any socket.
+
+with running_double(seed="a") as double: ...            # served; client at double.url
+with in_process_double(seed="a") as double: ...         # no socket, no thread, frozen clock
+    client = stripe.StripeClient(double.api_key, http_client=double.http_client(
+        stripe.HTTPXClient(allow_sync_methods=True)))
+"""
 
 from __future__ import annotations
 
@@ -9,15 +15,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import httpx
+
 from stripe_double.control import ControlPlane
 from stripe_double.double import StripeDouble
 from stripe_double.engine.records import JsonObject
+from stripe_double.http.in_process import InProcessDouble
 from stripe_double.server import Server, address_of, bind
 from stripe_double.settings import Settings
 
 Result = TypeVar("Result")
 
 TEST_API_KEY = "sk_test_double_0123456789"
+FROZEN_START_SECONDS = 1_900_000_000
 _START_SECONDS = 10.0
 
 
@@ -83,3 +93,28 @@ def running_double(settings: Settings | None = None, **values: Any) -> Iterator[
         server.should_exit = True
         thread.join(timeout=15)
         double.close()
+
+
+@contextmanager
+def in_process_double(
+    webhooks: Callable[[httpx.Request], httpx.Response] | None = None, **values: Any
+) -> Iterator[InProcessDouble]:
+    """A double without sockets and threads, for synchronous tests.
+
+    `values` are settings; by default `TEST_API_KEY` and a clock that only `advance` moves, at
+    2030-03-17, so that the same seed makes the same world byte for byte. `webhooks` takes every
+    webhook that `settle` sends; without it they go to the network.
+    """
+    defaults: dict[str, Any] = {
+        "api_keys": [TEST_API_KEY],
+        "clock_start_seconds": FROZEN_START_SECONDS,
+        "clock_ticking": False,
+        "public_url": InProcessDouble.URL,
+    }
+    transport = None if webhooks is None else httpx.MockTransport(webhooks)
+    double = StripeDouble(Settings(**{**defaults, **values}), webhook_transport=transport)
+    in_process = InProcessDouble(double)
+    try:
+        yield in_process
+    finally:
+        in_process.close()

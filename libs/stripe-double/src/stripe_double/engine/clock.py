@@ -55,6 +55,11 @@ class Clock:
         self.offset_seconds += seconds
         self._frozen_at += seconds
 
+    def set_to(self, now_exact: float) -> None:
+        """Show this instant from now on: for a world that is put back as it was."""
+        self.offset_seconds = now_exact - self.real_seconds()
+        self._frozen_at = now_exact
+
     def resume(self, *, offset_seconds: float, frozen_at: float) -> None:
         """Go on where a stored world stopped."""
         self.offset_seconds = offset_seconds

@@ -28,15 +28,16 @@ class Deadlines:
     def __init__(self, rules: Mapping[str, Deadline]) -> None:
         self._rules = rules
         self._heap: list[tuple[int, int, str, str]] = []
-        self._count = 0
 
-    def observe(self, collection: str, record: Record) -> None:
-        """Learn the deadline of a record that was just stored."""
+    def observe(self, collection: str, record: Record, position: int = 0) -> None:
+        """Learn the deadline of a record that was just stored.
+
+        Of deadlines in the same second, that of the record with the lowest `position` comes first.
+        """
         rule = self._rules.get(collection)
         if rule is None or (due := rule.due(record)) is None:
             return
-        self._count += 1
-        heapq.heappush(self._heap, (due, self._count, collection, record["id"]))
+        heapq.heappush(self._heap, (due, position, collection, record["id"]))
 
     def next_due(self) -> int | None:
         """The earliest known second, perhaps outdated."""

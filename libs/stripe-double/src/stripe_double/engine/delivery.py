@@ -18,13 +18,13 @@ import httpx
 from stripe_double.engine.attempts import Parcel, Render, attempt
 from stripe_double.engine.clock import Clock
 from stripe_double.engine.records import JsonObject, Record
-from stripe_double.engine.reordering import HeldBack
+from stripe_double.engine.reordering import COLLECTION, is_held_back
 from stripe_double.engine.store import Store
 from stripe_double.engine.transactions import ENDPOINTS
-from stripe_double.engine.webhook_faults import WebhookFaultKind, WebhookSwitches
+from stripe_double.engine.webhook_faults import WebhookSwitches
 
-COLLECTION = "delivery"
 SECRETS = "endpoint_secret"
+__all__ = ["COLLECTION", "SECRETS", "Courier", "CourierSettings", "find_endpoint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,8 @@ class Courier:
         self._render = render
         self._draw = draw
         self._queue: list[tuple[float, int, str, bool]] = []
-        self._held_back = HeldBack()
+        self._held_back: dict[str, set[str]] = {}
         self._waiters: dict[str, asyncio.Event] = {}
-        self._count = 0
         self._in_flight = 0
         self._generation = 0
         self._running = False
@@ -77,18 +76,17 @@ class Courier:
 
     def accept(self, delivery: Record) -> None:
         """Plan the next attempt of a pending delivery, new or loaded."""
-        fault = delivery.get("fault") or {}
-        if fault.get("kind") == WebhookFaultKind.REORDER and delivery["attempts"] == 0:
-            self._held_back.add(delivery["id"], delivery["endpoint"], fault["places"])
-            last_date = delivery["due_at"] + fault["delay_seconds"]
+        if is_held_back(self._store, delivery):
+            self._held_back.setdefault(delivery["endpoint"], set()).add(delivery["id"])
+            last_date = delivery["due_at"] + delivery["fault"]["delay_seconds"]
             self.enqueue(delivery["id"], last_date, was_held_back=True)
         else:
             self.enqueue(delivery["id"], delivery["due_at"])
 
     def enqueue(self, delivery_id: str, due_at: float, *, was_held_back: bool = False) -> None:
         """Plan an attempt. Call from the courier's own event loop, or before it runs."""
-        self._count += 1
-        heapq.heappush(self._queue, (due_at, self._count, delivery_id, was_held_back))
+        place = self._store.position(COLLECTION, delivery_id)
+        heapq.heappush(self._queue, (due_at, place, delivery_id, was_held_back))
         self._wake.set()
 
     def wake(self) -> None:
@@ -189,11 +187,19 @@ class Courier:
         taken = []
         while self._due_now():
             _, _, delivery_id, was_held_back = heapq.heappop(self._queue)
-            if not was_held_back or self._held_back.remove(delivery_id):
+            if not was_held_back or self._let_go(delivery_id):
                 taken.append(delivery_id)
         if self.switches.shuffle:
             taken.sort(key=lambda _: self._draw())
         return taken
+
+    def _let_go(self, delivery_id: str) -> bool:
+        """It is held back no longer. Whether it still was."""
+        for held in self._held_back.values():
+            if delivery_id in held:
+                held.remove(delivery_id)
+                return True
+        return False
 
     async def _sleep(self) -> None:
         wait_seconds = None
@@ -253,8 +259,11 @@ class Courier:
         self._record_attempt(after, {"attempt": attempts, **outcome})
         if state == "pending":
             self.enqueue(delivery_id, due_at)
-        for freed in self._held_back.one_went(delivery["endpoint"], delivery_id):
-            self.enqueue(freed, self._clock.now_exact)
+        for held in sorted(self._held_back.get(delivery["endpoint"], ())):
+            waiting = self._store.find(COLLECTION, held)
+            if waiting is not None and not is_held_back(self._store, waiting):
+                self._let_go(held)
+                self.enqueue(held, waiting["due_at"])
 
 
 def find_endpoint(store: Store, endpoint_id: str) -> Record | None:

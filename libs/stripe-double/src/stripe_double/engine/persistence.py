@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WIT
 # A record keeps its position for life, so new ones are appended and no second index is needed.
 _PUT = "INSERT OR REPLACE INTO object (position, collection, id, body) VALUES (?, ?, ?, ?)"
 _NOTE = "INSERT INTO ledger (seq, entry) VALUES (?, ?)"
+_CLEAR = ("DELETE FROM object", "DELETE FROM ledger", "DELETE FROM meta")
 _SET = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)"
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
@@ -59,6 +60,11 @@ class Persistence(Protocol):
     ) -> None:
         """Make one transaction durable, whole or not at all."""
 
+    def replace(
+        self, changes: Iterable[Change], entries: Iterable[Record], meta: dict[str, JsonObject]
+    ) -> None:
+        """Forget everything and hold this instead, or change nothing at all."""
+
     def clear(self) -> None:
         """Forget everything."""
 
@@ -83,6 +89,11 @@ class MemoryPersistence:
         return None
 
     def write(
+        self, changes: Iterable[Change], entries: Iterable[Record], meta: dict[str, JsonObject]
+    ) -> None:
+        """Memory is the store; there is nothing more to do."""
+
+    def replace(
         self, changes: Iterable[Change], entries: Iterable[Record], meta: dict[str, JsonObject]
     ) -> None:
         """Memory is the store; there is nothing more to do."""
@@ -129,11 +140,29 @@ class SqlitePersistence:
         self, changes: Iterable[Change], entries: Iterable[Record], meta: dict[str, JsonObject]
     ) -> None:
         """One SQLite transaction."""
+        self._write(changes, entries, meta)
+
+    def replace(
+        self, changes: Iterable[Change], entries: Iterable[Record], meta: dict[str, JsonObject]
+    ) -> None:
+        """One SQLite transaction that empties every table first."""
+        self._write(changes, entries, meta, before=_CLEAR)
+
+    def _write(
+        self,
+        changes: Iterable[Change],
+        entries: Iterable[Record],
+        meta: dict[str, JsonObject],
+        *,
+        before: Iterable[str] = (),
+    ) -> None:
         rows = [(c.position, c.collection, c.id, _encode(c.record)) for c in changes]
         notes = [(entry["seq"], _encode(entry)) for entry in entries]
         values = [(name, _encode(value)) for name, value in meta.items()]
         self._db.execute("BEGIN IMMEDIATE")
         try:
+            for statement in before:
+                self._db.execute(statement)
             self._db.executemany(_PUT, rows)
             self._db.executemany(_NOTE, notes)
             self._db.executemany(_SET, values)
@@ -144,7 +173,7 @@ class SqlitePersistence:
 
     def clear(self) -> None:
         """Empty every table."""
-        self._db.executescript("DELETE FROM object; DELETE FROM ledger; DELETE FROM meta;")
+        self._write((), (), {}, before=_CLEAR)
 
     def close(self) -> None:
         """Release the file and its lock."""

@@ -1,35 +1,23 @@
-"""Deliveries that wait until later ones went before them."""
+"""Deliveries that wait until later ones went before them: a pure look at what is stored."""
 
 from __future__ import annotations
 
+from itertools import takewhile
 
-class HeldBack:
-    """Per delivery: its endpoint, and how many others must go to that endpoint first."""
+from stripe_double.engine.records import Record
+from stripe_double.engine.store import Store
+from stripe_double.engine.webhook_faults import WebhookFaultKind
 
-    def __init__(self) -> None:
-        self._places: dict[str, tuple[str, int]] = {}
+COLLECTION = "delivery"
 
-    def add(self, delivery_id: str, endpoint_id: str, places: int) -> None:
-        """Hold one back."""
-        self._places[delivery_id] = (endpoint_id, places)
 
-    def remove(self, delivery_id: str) -> bool:
-        """It goes now. Whether it was still held back."""
-        return self._places.pop(delivery_id, None) is not None
-
-    def one_went(self, endpoint_id: str, delivery_id: str) -> list[str]:
-        """Another one went to this endpoint: which ones may go now."""
-        freed = []
-        for held, (endpoint, places) in list(self._places.items()):
-            if endpoint != endpoint_id or held == delivery_id:
-                continue
-            if places > 1:
-                self._places[held] = (endpoint, places - 1)
-            else:
-                del self._places[held]
-                freed.append(held)
-        return freed
-
-    def clear(self) -> None:
-        """Nothing waits."""
-        self._places.clear()
+def is_held_back(store: Store, delivery: Record) -> bool:
+    """Whether a fault still keeps the first attempt of this delivery behind later ones."""
+    fault = delivery.get("fault") or {}
+    if fault.get("kind") != WebhookFaultKind.REORDER or delivery["attempts"]:
+        return False
+    later = takewhile(lambda other: other["id"] != delivery["id"], store.newest(COLLECTION))
+    went = sum(
+        1 for other in later if other["endpoint"] == delivery["endpoint"] and other["attempts"]
+    )
+    return bool(went < fault["places"])

@@ -56,7 +56,7 @@ class Store:
         self._index: dict[tuple[str, str, str], dict[str, None]] = {}
         self._next_position = 1
         self._undo: dict[tuple[str, str], Record | None] = {}
-        self.observer: Callable[[str, Record], None] = lambda _collection, _record: None
+        self.observer: Callable[[str, Record, int], None] = lambda *_: None
 
     def load(self, rows: Iterable[tuple[str, str, int, Record]]) -> None:
         """Fill an empty store with persisted records, in creation order."""
@@ -64,7 +64,13 @@ class Store:
             self._place(collection, object_id, record)
             self._positions[collection, object_id] = position
             self._next_position = max(self._next_position, position + 1)
-            self.observer(collection, record)
+            self.observer(collection, record, position)
+
+    def rows(self) -> Iterator[tuple[str, str, int, Record]]:
+        """What `load` takes: (collection, id, position, record) in creation order."""
+        ordered = sorted((position, key) for key, position in self._positions.items())
+        for position, (collection, object_id) in ordered:
+            yield collection, object_id, position, self._collections[collection][object_id]
 
     def find(self, collection: str, object_id: str) -> Record | None:
         """The record, or None."""
@@ -80,7 +86,11 @@ class Store:
             self._positions[key] = self._next_position
             self._next_position += 1
         self._place(collection, object_id, record)
-        self.observer(collection, record)
+        self.observer(collection, record, self._positions[key])
+
+    def position(self, collection: str, object_id: str) -> int:
+        """The place of a record in the order of creation, the same for life."""
+        return self._positions[collection, object_id]
 
     def oldest(self, collection: str) -> Iterator[Record]:
         """Every record of a collection, in creation order."""

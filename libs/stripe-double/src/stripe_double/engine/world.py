@@ -17,9 +17,10 @@ from stripe_double.engine.faults import Fault
 from stripe_double.engine.idempotency import IdempotencyLayer
 from stripe_double.engine.ids import Ids
 from stripe_double.engine.ledger import Ledger
-from stripe_double.engine.persistence import Persistence
+from stripe_double.engine.persistence import Change, Persistence
 from stripe_double.engine.rate_limits import RateLimiter, RateLimits
 from stripe_double.engine.records import JsonObject, Record
+from stripe_double.engine.snapshots import ids_of
 from stripe_double.engine.store import Store
 from stripe_double.engine.transactions import (
     STRIPE_ITSELF,
@@ -168,6 +169,26 @@ class World:
         self.clock.restart()
         self._moved.set()
         self.ids = Ids(seed or self.ids.seed)
+
+    def put_back(self, document: JsonObject) -> None:
+        """Become the world of a document (see `engine.snapshots`), whole or not at all."""
+        rows = [Change(*row) for row in document["objects"]]
+        ids = ids_of(document)
+        clock = Clock(document["now"], ticking=self.clock.ticking)
+        meta = {
+            "ids": {"seed": ids.seed, "counters": ids.counters},
+            "clock": dict(clock.stored()),
+            "faults": document["faults"],
+        }
+        self._persistence.replace(rows, document["ledger"], meta)
+        self._forget()
+        self.ids = ids
+        self.clock.set_to(document["now"])
+        self.load_faults(document["faults"])
+        self.store.load((row.collection, row.id, row.position, row.record) for row in rows)
+        self.ledger.load(document["ledger"])
+        self._accept_deliveries()
+        self._moved.set()
 
     def refuse_rate(self, method: str, operation: str) -> str | None:
         """Which rate limit a request hits, if any; one that hits none counts."""

@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route
 from stripe_double.control import ControlPlane
 from stripe_double.engine.errors import ApiError
 from stripe_double.engine.world import World
+from stripe_double.http.authentication_page import AuthenticationPage
 from stripe_double.http.checkout_page import CheckoutPage
 from stripe_double.http.control_routes import ControlRoutes
 from stripe_double.http.endings import caller_gone, send_answer
@@ -23,7 +24,9 @@ from stripe_double.http.pipeline import Pipeline
 from stripe_double.http.portal_page import PortalPage
 from stripe_double.http.requests import (
     Answer,
+    ApiRequest,
     CallerGone,
+    Gone,
     Receive,
     Scope,
     Send,
@@ -40,6 +43,7 @@ class App:
         routes: list[Route | Mount] = [
             Route("/livez", _live),
             *CheckoutPage(world, control).routes(),
+            *AuthenticationPage(world, control).routes(),
             *PaymentLinkPage(world).routes(),
             *PortalPage(world).routes(),
             *InvoicePage(world).routes(),
@@ -57,6 +61,10 @@ class App:
                 await send_answer(await self._answer(scope, receive), send)
         else:
             await self._pages(scope, receive, send)
+
+    async def answer(self, request: ApiRequest, gone: Gone) -> Answer:
+        """The answer to an API request that came without a server."""
+        return await self._pipeline.answer(request, gone)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         try:

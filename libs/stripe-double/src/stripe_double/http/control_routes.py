@@ -21,6 +21,7 @@ from stripe_double.engine.errors import ApiError, invalid_request
 from stripe_double.engine.records import JsonObject
 from stripe_double.engine.world import World
 from stripe_double.http.dashboard import Dashboard
+from stripe_double.payment_control import PAYMENT_ROUTES
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
@@ -47,6 +48,7 @@ class ControlRoutes:
             "/subscriptions/{id}/cancel": control.end_subscription,
             "/invoices/{id}/pay": control.collect,
             "/payment_methods/{id}/bank": control.change_bank,
+            **{path: getattr(control, name) for path, name in PAYMENT_ROUTES.items()},
             "/portal/default": control.save_portal_default,
             "/clock/advance": self._advance,
             "/faults": self._add_fault,
@@ -61,8 +63,16 @@ class ControlRoutes:
             "/webhook_endpoints/{id}/rotate": self._rotate,
             "/events": self._inject,
             "/events/{id}/redeliver": self._redeliver,
+            "/act": control.act,
+            "/snapshots": control.take_snapshot,
+            "/snapshots/{id}/restore": control.restore_snapshot,
             "/reset": control.reset,
             "/seed": control.seed_catalog,
+        }
+        deletes: dict[str, Callable[..., Any]] = {
+            "/faults": control.clear_faults,
+            "/webhooks/faults/scripted": control.clear_webhook_faults,
+            "/snapshots/{id}": control.forget_snapshot,
         }
         routes = [
             Route("/health", self._read(self._health)),
@@ -70,11 +80,12 @@ class ControlRoutes:
             Route("/deliveries", self._read(lambda _: {"deliveries": control.deliveries()})),
             Route("/events", self._read(lambda _: {"events": control.objects("event")})),
             Route("/faults", self._read(self._faults)),
-            Route("/faults", self._write(control.clear_faults), methods=["DELETE"]),
-            Route(
-                "/webhooks/faults/scripted",
-                self._write(control.clear_webhook_faults),
-                methods=["DELETE"],
+            Route("/snapshots", self._read(lambda _: {"snapshots": control.snapshots()})),
+            Route("/world", self._export),
+            Route("/world", self._put_back, methods=["PUT"]),
+            *(
+                Route(path, self._write(action), methods=["DELETE"])
+                for path, action in deletes.items()
             ),
             *(Route(path, self._write(action), methods=["POST"]) for path, action in posts.items()),
             *Dashboard(self._world, control).routes(),
@@ -104,6 +115,13 @@ class ControlRoutes:
             return _answer(act)
 
         return endpoint
+
+    async def _export(self, _request: Request) -> Response:
+        return Response(self._control.export(), media_type="application/json")
+
+    async def _put_back(self, request: Request) -> Response:
+        content = await request.body()
+        return _answer(lambda: self._control.put_back(content))
 
     def _health(self, _request: Request) -> JsonObject:
         return {

@@ -1,0 +1,55 @@
+"""A whole world as one document, and back: for tests that start from the same place many times.
+
+The document holds everything that the seed and the requests made: objects, ledger, id counters,
+clock, faults still to come. With a clock that does not tick, the same seed and the same requests
+make the same document, byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from stripe_double.engine.errors import invalid_request
+from stripe_double.engine.ids import Ids
+from stripe_double.engine.records import JsonObject
+
+if TYPE_CHECKING:
+    from stripe_double.engine.world import World
+
+FORMAT = "stripe-double-world/1"
+
+
+def document_of(world: World) -> JsonObject:
+    """The world now. Records are shared with it: they are never changed in place."""
+    return {
+        "format": FORMAT,
+        "seed": world.ids.seed,
+        "counters": dict(sorted(world.ids.counters.items())),
+        "now": world.clock.now_exact,
+        "faults": world.stored_faults(),
+        "objects": [list(row) for row in world.store.rows()],
+        "ledger": world.ledger.entries(),
+    }
+
+
+def encoded(document: JsonObject) -> bytes:
+    """The document as a file holds it."""
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    return f"{text}\n".encode()
+
+
+def decoded(content: bytes) -> JsonObject:
+    """The document in a file. Not one: ApiError 400."""
+    try:
+        document = json.loads(content)
+    except ValueError as error:
+        raise invalid_request("A world is a JSON document; this is not JSON.") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise invalid_request(f"This is no world: its format is not {FORMAT}.")
+    return document
+
+
+def ids_of(document: JsonObject) -> Ids:
+    """The ids as they go on from the document."""
+    return Ids(document["seed"], counters=document["counters"])
