@@ -22,9 +22,12 @@ def retrieve(tx: Transaction, call: Call) -> JsonObject:
 
 
 def list_all(tx: Transaction, call: Call) -> JsonObject:
-    """GET /v1/subscriptions. Without `status` the canceled ones are left out."""
+    """GET /v1/subscriptions. Without `status` the canceled ones are left out; those on a test clock
+    are listed only with their clock or their customer."""
     params = call.params
     where = equal_to(params, "customer", "collection_method", "test_clock")
+    if not params.keys() & {"customer", "test_clock"}:
+        where["test_clock"] = None
     found = created_within(tx.newest("subscription", where=where), params)
     status = params.get("status")
     if status is None:
