@@ -6,8 +6,6 @@ from stripe_double.engine.errors import parameter_invalid
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
 from stripe_double.resources import card_sources, clock_time, customer_credit, metadata
-from stripe_double.resources.clock_time import COLLECTION as TEST_CLOCK
-from stripe_double.resources.clock_time import stand_at
 from stripe_double.resources.intent_parameters import SHIPPING_MODELS, shipping_from
 from stripe_double.resources.operations import Call, operation
 from stripe_double.resources.payment_methods import attached, resolved
