@@ -272,7 +272,11 @@ def _claim(setup: Setup, world: World, number: int, intent: int) -> Iterator[Ste
         yield Step(f"w must ask about intent {lapsed} first", _with_worker(world, number, asking))
         return
     verdict, rows = rules.admit(
-        world.ages, world.rows, known_subscriptions(world), foreign=world.foreign
+        world.ages,
+        world.rows,
+        known_subscriptions(world),
+        foreign=world.foreign,
+        frees_at_lapse="frees_at_lapse" in setup.bugs,
     )
     if "blocks_are_ignored" in setup.bugs and verdict == "blocked":
         verdict = "admitted"

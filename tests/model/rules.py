@@ -37,7 +37,7 @@ from billing_common.domain.provider_objects import (
 )
 from billing_common.domain.subscription import Subscription, SubscriptionStatus
 from checkout.decisions.answers import Asked
-from checkout.decisions.blockade import decide_blockade
+from checkout.decisions.blockade import Evidence, decide_blockade
 from checkout.decisions.checkout_params import SCHEMA_VERSION
 from checkout.decisions.deadlines import EXPIRY_DISTANCE_MIN, Deadlines, session_deadlines
 from checkout.decisions.finalisation import Binding, CleanUp, Standing, decide_standing
@@ -278,14 +278,26 @@ def admit(
     subs: tuple[tuple[int, int], ...],
     *,
     foreign: bool,
+    frees_at_lapse: bool = False,
 ) -> tuple[str, tuple[Row | None, ...]]:
-    """Tx A's checks: blocked, refused or admitted; and the rows with the lapsed ones ended."""
-    blockade = decide_blockade(_sessions(rows, ages), now=NOW)
-    ended = {session.operation_key: _row(session) for session in blockade.ended}
+    """Tx A's checks: blocked, refused or admitted; and the rows with the lapsed ones ended.
+
+    `frees_at_lapse` takes our clock for Stripe's word.
+    """
+    known = tuple(_subscriptions(subs, foreign=foreign))
+    # Whoever comes here has asked about what is in doubt, and was told nothing more.
+    evidence = {
+        key_of(intent): Evidence(_at_stripe(intent, row.session, "expired", ages[intent]))
+        for intent, row in enumerate(rows)
+        if frees_at_lapse and row is not None and row.session is not None
+    }
+    blockade = decide_blockade(
+        _sessions(rows, ages), subscriptions=known, evidence=evidence, now=NOW
+    )
+    ended = {session.operation_key: _row(session) for session in blockade.moved}
     left = tuple(ended.get(key_of(intent), row) for intent, row in enumerate(rows))
     if blockade.blocked is not None:
         return "blocked", left
-    known = tuple(_subscriptions(subs, foreign=foreign))
     verdict = decide_subscription_checkout(_situation(known, session_deadlines(NOW), NOW))
     return ("admitted" if isinstance(verdict, Admitted) else "refused"), left
 

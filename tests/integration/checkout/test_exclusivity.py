@@ -34,10 +34,13 @@ async def test_two_hundred_clicks_make_one_session(each_desk: Desk) -> None:
     desk = each_desk
     engine = make_engine(desk.test_database.url, pool_size=32, pool_overflow=0)
     workers = [desk.worker(f"worker-{number}", database=Database(engine)) for number in range(4)]
+    later = datetime.now(UTC) + timedelta(minutes=2)
     try:
         replies = await asyncio.gather(
             *(
-                handle_command(workers[number % 4], desk.start(f"click-{number}"))
+                handle_command(
+                    workers[number % 4], desk.start(f"click-{number}", deadline_at=later)
+                )
                 for number in range(200)
             )
         )

@@ -20,9 +20,10 @@ from billing_common.domain.checkout_session import EXPIRY_GRACE
 pytestmark = pytest.mark.connected
 
 
-async def stalled(desk: Desk, **columns: Any) -> Any:
-    """A pending row whose worker died in the provider call, with these columns changed."""
-    desk.fault("drop_after")
+async def stalled(desk: Desk, *, fault: str = "drop_before", **columns: Any) -> Any:
+    """A pending row whose worker died in the provider call, with these columns changed. By default
+    the call never arrived at the provider."""
+    desk.fault(fault)
     await desk.checkout("click-1")
     row = await desk.end_lease("click-1")
     if columns:
@@ -171,7 +172,7 @@ async def test_a_correlated_session_never_regresses_to_a_hold(desk: Desk, status
 
 
 async def test_a_known_session_is_retrieved_even_past_the_deadline(desk: Desk) -> None:
-    row = await stalled(desk)
+    row = await stalled(desk, fault="drop_after")
     (at_stripe,) = desk.stripe_sessions()
     await desk.set(
         operations,

@@ -52,7 +52,7 @@ async def every_path(desk: Desk) -> None:
     assert orphaned.http_status == 409
     await desk.checkout("refused")
     other_entity_id = await desk.add_entity()
-    desk.fault("drop_after")
+    desk.fault("drop_before")
     await desk.checkout("ended", entity_id=other_entity_id)
     row = await desk.end_lease("ended")
     await desk.set(operations, row.id, provider_sdk_version="1.0.0")

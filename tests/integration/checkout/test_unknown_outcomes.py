@@ -8,6 +8,7 @@ import json
 import pytest
 from tests.integration.checkout.desk import (
     CREATE_SESSION,
+    PROVIDER_KEY_SECRET,
     Desk,
     code_of,
     operations,
@@ -15,7 +16,14 @@ from tests.integration.checkout.desk import (
     unchanged,
 )
 
+from billing_common.domain.operation_keys import provider_idempotency_key
+from billing_common.storage.mapping.operations import operation_from_row
+from billing_common.stripe_api.port import Answer
+from checkout.handlers.actions.checkout_sessions import CHECKOUT_SESSIONS
 from checkout.handlers.commands import handle_command
+from checkout.handlers.context import HeldLease
+from checkout.handlers.key_series import PROVIDER_ATTEMPTS_MAX, send
+from checkout.handlers.provider_steps import Unknown, request_of
 
 pytestmark = pytest.mark.connected
 
@@ -138,15 +146,89 @@ async def test_listing_ignores_the_sessions_of_other_operations(desk: Desk) -> N
 
 
 @pytest.mark.requirement("IDEM-16")
-async def test_finding_nothing_proves_nothing(desk: Desk) -> None:
+@pytest.mark.requirement("IDEM-06")
+async def test_a_stored_error_without_a_session_is_settled_by_the_next_key(desk: Desk) -> None:
+    """Not executed, answered 500, and the 500 is repeated for a day."""
+    desk.fault("error_saved")
+    assert code_of(await desk.checkout("click-1")) == "request_in_progress"
+    first = await desk.end_lease("click-1")
+
+    recovered = await desk.handle(desk.recover(first))
+
+    assert recovered.http_status == 200
+    row = await desk.operation("click-1")
+    assert (first.provider_attempt, row.provider_attempt) == (1, 2)
+    assert row.provider_idempotency_key == provider_idempotency_key(
+        PROVIDER_KEY_SECRET,
+        provider="stripe",
+        action="checkout",
+        operation_key=row.operation_key,
+        attempt=2,
+    )
+    keys = [request["idempotency_key"] for request in desk.requests(CREATE_SESSION)]
+    assert keys == [first.provider_idempotency_key] * 2 + [row.provider_idempotency_key]
+    sent = {
+        json.dumps(request["params"], sort_keys=True) for request in desk.requests(CREATE_SESSION)
+    }
+    assert len(sent) == 1, "another key, the same frozen request"
+    (at_stripe,) = desk.stripe_sessions()
+    assert (await desk.row(sessions)).provider_checkout_session_id == at_stripe["id"]
+
+
+@pytest.mark.requirement("IDEM-16")
+async def test_a_late_session_of_an_earlier_key_is_expired(desk: Desk) -> None:
+    """The first key's call is thought to have made nothing, and had made a session after all."""
     desk.fault("error_saved")
     await desk.checkout("click-1")
     row = await desk.end_lease("click-1")
+    late = desk.worker("late", provider=desk.provider())
+    made = await late.provider.create_checkout_session(
+        row.provider_request_params, idempotency_key="the first call, arriving late"
+    )
+    assert isinstance(made, Answer)
+    await desk.set(operations, row.id, provider_attempt=2, provider_idempotency_key="k2" * 32)
 
-    reply = await desk.handle(desk.recover(row))
+    recovered = await desk.handle(desk.recover(row))
+
+    assert recovered.http_status == 200
+    bound = (await desk.row(sessions)).provider_checkout_session_id
+    assert bound != made.value.id
+    (job,) = await desk.jobs()
+    assert job.payload_json["provider_checkout_session_id"] == made.value.id
+
+
+@pytest.mark.requirement("IDEM-16")
+@pytest.mark.requirement("IDEM-19")
+async def test_the_series_of_keys_is_bounded(desk: Desk) -> None:
+    desk.fault("error_saved", times=9)
+    await desk.checkout("click-1")
+    for _ in range(3):
+        row = await desk.end_lease("click-1")
+        reply = await desk.handle(desk.recover(row))
 
     assert code_of(reply) == "request_in_progress"
-    assert (await desk.operation("click-1")).status == "pending"
+    row = await desk.operation("click-1")
+    assert (row.status, row.provider_attempt) == ("pending", PROVIDER_ATTEMPTS_MAX)
+    keys = {request["idempotency_key"] for request in desk.requests(CREATE_SESSION)}
+    assert len(keys) == PROVIDER_ATTEMPTS_MAX
+    assert desk.stripe_sessions() == []
+
+
+@pytest.mark.requirement("IDEM-10")
+async def test_a_late_worker_does_not_move_the_series(desk: Desk) -> None:
+    desk.fault("error_saved")
+    await desk.checkout("click-1")
+    row = await desk.end_lease("click-1")
+    request = request_of(operation_from_row(row), operation_from_row(row).frozen)  # type: ignore[arg-type]
+    desk.fault("rate_limit")
+    await desk.handle(desk.recover(row))
+    before = await desk.operation("click-1")
+
+    stale = HeldLease(row.lease_version, desk.context.monotonic() + 60)
+    outcome = await send(desk.context, CHECKOUT_SESSIONS, request, stale, is_first_call=False)
+
+    assert isinstance(outcome, Unknown)
+    assert unchanged(before, await desk.operation("click-1"))
 
 
 @pytest.mark.requirement("IDEM-14")

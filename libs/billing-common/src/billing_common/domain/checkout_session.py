@@ -98,9 +98,10 @@ class CheckoutSession:
     row_version: int
 
     def is_blocking(self, now: datetime) -> bool:
-        """Whether another subscription checkout must wait. A lapsed one does not block.
+        """Whether another subscription checkout must wait, as far as our clock can tell.
 
-        open blocks until its expiry plus grace, a hold until its horizon, a paid one always.
+        open blocks until its expiry plus grace, a hold until its horizon, a paid one always. What
+        has lapsed is not free yet: of a session that could be paid, the provider says how it ended.
         """
         if self.flow is not SessionFlow.SUBSCRIPTION or self.status not in BLOCKING:
             return False

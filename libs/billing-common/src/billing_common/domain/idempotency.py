@@ -20,6 +20,7 @@ class Action(StrEnum):
     CHECKOUT = "checkout"
     PORTAL = "portal"
     PAYMENT_LINK = "payment_link"
+    PAYMENT_LINK_DEACTIVATION = "payment_link_deactivation"
 
 
 class OperationStatus(StrEnum):
@@ -67,7 +68,10 @@ class FrozenRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One row of billing_request_idempotency, as the core sees it. Times are aware UTC."""
+    """One row of billing_request_idempotency, as the core sees it. Times are aware UTC.
+
+    `provider_attempt` says which key of the operation's series `provider_idempotency_key` is.
+    """
 
     id: int
     billable_entity_id: int
@@ -89,6 +93,7 @@ class Operation:
     response_body: bytes | None
     failure_code: str | None
     created_at: datetime
+    provider_attempt: int = 1
 
     def is_leased(self, now: datetime) -> bool:
         """Someone still owns it. A pending row without a lease end is nobody's."""

@@ -23,7 +23,12 @@ def operation_key(
 
 
 def provider_idempotency_key(
-    secret: bytes, *, provider: str, action: str, operation_key: str
+    secret: bytes, *, provider: str, action: str, operation_key: str, attempt: int = 1
 ) -> str:
-    """The key that every attempt of this operation sends to the provider: 64 hex characters."""
-    return _digest(secret, provider, action, operation_key)
+    """The key that every call of this operation sends to the provider: 64 hex characters.
+
+    `attempt`, from 1: the next key of a fixed series, for when the provider repeats a stored 5xx
+    for the one before.
+    """
+    series = () if attempt == 1 else (str(attempt),)
+    return _digest(secret, provider, action, operation_key, *series)

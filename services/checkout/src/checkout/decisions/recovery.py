@@ -25,6 +25,8 @@ from billing_common.domain.provider_objects import Provenance
 
 # A lease doubles with every recovery up to this factor: that is the backoff between attempts.
 LEASE_FACTOR_MAX: Final = 4
+# With a lease of 60 s that is about 6 h 30 min of asking; then a person is told.
+RECOVERY_ATTEMPTS_MAX: Final = 100
 CREATED_SKEW: Final = timedelta(minutes=10)
 
 
@@ -61,14 +63,15 @@ def decide_recovery(
     frozen = operation.frozen
     if frozen is None:
         return _end_invalid("the frozen request is missing")
-    if operation.provider_session_id is not None:
+    if operation.provider_session_id is not None and not _is_tired(operation):
         return FinishKnown(operation.provider_session_id, frozen)
     hold_until = hold_end(frozen)
-    if now >= frozen.replay_deadline_at:
+    why_over = _why_over(operation, frozen, now)
+    if why_over is not None:
         return End(
             OperationEvent.WINDOW_ELAPSED,
             FailureCode.CHECKOUT_RECOVERY_WINDOW_ELAPSED,
-            "the provider may have forgotten the key; repeating could create a second session",
+            why_over,
             hold_until if now < hold_until else None,
         )
     if not is_same_provenance(frozen, provenance, schema_version=schema_version):
@@ -82,6 +85,18 @@ def decide_recovery(
     if sha256_hex(frozen.params_json) != frozen.params_hash:
         return _end_invalid("the frozen request does not match its hash")
     return Repeat(frozen)
+
+
+def _why_over(operation: Operation, frozen: FrozenRequest, now: datetime) -> str | None:
+    if now >= frozen.replay_deadline_at:
+        return "the provider may have forgotten the key; repeating could create a second object"
+    if _is_tired(operation):
+        return f"{operation.recovery_attempt_count} recoveries got no certain answer"
+    return None
+
+
+def _is_tired(operation: Operation) -> bool:
+    return operation.recovery_attempt_count >= RECOVERY_ATTEMPTS_MAX
 
 
 def hold_end(frozen: FrozenRequest) -> datetime:

@@ -19,7 +19,7 @@ from checkout.handlers.claim import Claimed, InDoubt, claim
 from checkout.handlers.context import CheckoutContext, Target
 from checkout.handlers.customer import ensure_customer, find_customer
 from checkout.handlers.existing import ClaimRequest
-from checkout.handlers.provider_call import create
+from checkout.handlers.key_series import send
 from checkout.handlers.recovery import recover
 from checkout.handlers.settlement import HeldOperation, settle
 from checkout.handlers.verification import verify
@@ -53,7 +53,7 @@ async def execute(context: CheckoutContext, command: Command, payload: BillingWr
             return await recover(context, Target(command.billable_entity_id, row_id), asked)
         case Claimed(sent, lease):
             target = Target(command.billable_entity_id, sent.row_id)
-            found = await create(context, action.steps, sent, lease, is_first_call=True)
+            found = await send(context, action.steps, sent, lease, is_first_call=True)
             return await settle(context, HeldOperation(action, target, lease, asked), found)
 
 

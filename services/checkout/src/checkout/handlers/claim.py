@@ -226,6 +226,7 @@ async def _freeze(
         ProviderRequest(
             billable_entity_id=request.entity_id,
             row_id=row_id,
+            action_name=request.action.name.value,
             operation_key=request.command.operation_key,
             provider_idempotency_key=_provider_key(context, request),
             provider_attempt=1,

@@ -16,10 +16,12 @@ from checkout.decisions.recovery import created_window
 from checkout.handlers.context import CheckoutContext, HeldLease
 from checkout.handlers.provider_steps import (
     Found,
+    NothingThere,
     ProviderRequest,
     ProviderSteps,
     ProviderThing,
     Rejected,
+    StoredError,
     Unknown,
     Window,
 )
@@ -54,7 +56,7 @@ async def create(
         return Rejected(answer)
     if finding is Finding.STORED_ERROR:
         found = await look(context, steps, request, lease)
-        return found if isinstance(found, Found) or not found.is_empty else StoredError(found.reason)
+        return StoredError("stored_error") if isinstance(found, NothingThere) else found
     if finding is Finding.KEY_REUSED:
         guardrail("checkout_provider_key_reused")  # our bug: one key, two requests
     return _unknown(finding.value, answer)
@@ -83,7 +85,7 @@ async def look(
 ) -> Found[T] | Unknown:
     """Never by Search, which lags. Finding nothing proves nothing: the call may be under way."""
     if steps.look is None:
-        return Unknown("cannot_be_listed")
+        return NothingThere("cannot_be_listed")
     if not context.has_time_for_a_call(lease):
         return Unknown("lease_too_short")
     answer = await steps.look(context, request.frozen, Window(*created_window(request.frozen)))
@@ -92,7 +94,7 @@ async def look(
     ours = sorted((one for one in answer.value if steps.is_ours(request, one)), key=steps.rank)
     if not ours:
         guardrail("checkout_provider_outcome_unknown")
-        return Unknown("nothing_listed")
+        return NothingThere("nothing_listed")
     return Found(ours[0], loose=tuple(ours[1:]))
 
 

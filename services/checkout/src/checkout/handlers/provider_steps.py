@@ -36,6 +36,7 @@ class ProviderRequest:
 
     billable_entity_id: int
     row_id: int
+    action_name: str
     operation_key: str
     provider_idempotency_key: str
     provider_attempt: int
@@ -47,6 +48,7 @@ def request_of(operation: Operation, frozen: FrozenRequest) -> ProviderRequest:
     return ProviderRequest(
         billable_entity_id=operation.billable_entity_id,
         row_id=operation.id,
+        action_name=operation.action.value,
         operation_key=operation.operation_key,
         provider_idempotency_key=operation.provider_idempotency_key,
         provider_attempt=operation.provider_attempt,
@@ -74,6 +76,11 @@ class Unknown:
     """It may have been executed. The operation stays pending."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NothingThere(Unknown):
+    """Nothing of the request was found: which proves nothing while a call may be under way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -28,8 +29,9 @@ from checkout.handlers.actions.registry import AnyAction, action_of_row
 from checkout.handlers.context import CheckoutContext, HeldLease, Target
 from checkout.handlers.ending import EndRequest, end_operation
 from checkout.handlers.finalise import lock_target
-from checkout.handlers.provider_call import create, retrieve
-from checkout.handlers.provider_steps import request_of
+from checkout.handlers.key_series import send
+from checkout.handlers.provider_call import look, retrieve
+from checkout.handlers.provider_steps import Found, request_of
 from checkout.handlers.settlement import HeldOperation, settle
 from checkout.repository import operations
 
@@ -70,6 +72,9 @@ async def recover(context: CheckoutContext, target: Target, asked: Asked) -> Ans
     )
     match decision:
         case End():
+            seen = await _last_look(context, action, taken, decision)
+            if seen is not None:
+                return await settle(context, held, seen)
             return await _end(context, held, decision)
         case FinishKnown(object_id, frozen):
             request = request_of(operation, frozen)
@@ -79,8 +84,20 @@ async def recover(context: CheckoutContext, target: Target, asked: Asked) -> Ans
             return await settle(context, held, found, hold_until=_hold(action, hold_end(frozen)))
         case Repeat(frozen):
             request = request_of(operation, frozen)
-            found = await create(context, action.steps, request, lease, is_first_call=False)
+            found = await send(context, action.steps, request, lease, is_first_call=False)
             return await settle(context, held, found)
+
+
+async def _last_look(
+    context: CheckoutContext, action: AnyAction, taken: Taken, end: End
+) -> Found[Any] | None:
+    """Before a hold: what the first call made can still be bound, if it shows. Finding nothing
+    proves nothing, so the hold follows."""
+    frozen = taken.operation.frozen
+    if end.hold_until is None or frozen is None:
+        return None
+    seen = await look(context, action.steps, request_of(taken.operation, frozen), taken.lease)
+    return seen if isinstance(seen, Found) else None
 
 
 async def _end(context: CheckoutContext, held: HeldOperation, end: End) -> Answer:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import CheckConstraint, Column, Index, Table, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, Index, Table, UniqueConstraint, text
 from sqlalchemy.dialects import mysql
 
 from billing_common.storage.tables.columns import (
@@ -35,7 +35,7 @@ from billing_common.storage.tables.columns import (
 from billing_common.storage.tables.metadata import TABLE_OPTIONS, metadata
 from billing_common.storage.types import ExactDocument, json_document, long_human_text, word_of
 
-ACTIONS: Final = ("checkout", "portal", "payment_link")
+ACTIONS: Final = ("checkout", "portal", "payment_link", "payment_link_deactivation")
 OPERATION_STATUSES: Final = ("pending", "succeeded", "failed", "expired")
 
 billing_request_idempotency: Final = Table(
@@ -52,6 +52,10 @@ billing_request_idempotency: Final = Table(
     operation_key(nullable=False),
     provider(),
     exact("provider_idempotency_key", EXTERNAL_ID_BYTES),
+    # Which key of the operation's fixed series that is: the next one only after a stored 5xx.
+    Column(
+        "provider_attempt", mysql.INTEGER(unsigned=True), nullable=False, server_default=text("1")
+    ),
     Column("provider_request_params", ExactDocument(), nullable=True),
     exact("provider_request_hash", HASH_BYTES, nullable=True),
     exact("provider_request_schema_version", CODE_BYTES, nullable=True),
