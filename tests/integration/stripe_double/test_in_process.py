@@ -11,7 +11,7 @@ import pytest
 import stripe
 
 from stripe_double.double import StripeDouble
-from stripe_double.http.in_process import InProcessTransport
+from stripe_double.in_process import InProcessTransport
 from stripe_double.settings import Settings
 from stripe_double.testing import TEST_API_KEY, InProcessDouble, in_process_double
 

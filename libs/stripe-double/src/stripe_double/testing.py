@@ -20,7 +20,7 @@ import httpx
 from stripe_double.control import ControlPlane
 from stripe_double.double import StripeDouble
 from stripe_double.engine.records import JsonObject
-from stripe_double.http.in_process import InProcessDouble
+from stripe_double.in_process import InProcessDouble
 from stripe_double.server import Server, address_of, bind
 from stripe_double.settings import Settings
 

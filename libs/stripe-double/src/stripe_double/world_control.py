@@ -10,7 +10,7 @@ from typing import Any
 from stripe_double.engine.delivery import COLLECTION
 from stripe_double.engine.errors import ApiError, invalid_request, resource_missing
 from stripe_double.engine.records import JsonObject, Record
-from stripe_double.engine.snapshots import decoded, document_of, encoded
+from stripe_double.engine.snapshots import decoded, encoded
 from stripe_double.engine.world import World
 from stripe_double.resources.catalog import OPERATIONS
 from stripe_double.resources.operations import Call
@@ -71,7 +71,7 @@ class WorldControl:
 
     def export(self) -> bytes:
         """The whole world as a file (see `engine.snapshots`)."""
-        return encoded(document_of(self._world))
+        return encoded(self._world.document())
 
     def put_back(self, content: bytes) -> None:
         """Become the world in a file that `export` made."""
@@ -79,7 +79,7 @@ class WorldControl:
 
     def take_snapshot(self, name: str) -> JsonObject:
         """Keep the world as it is now under a name; with a data directory, also as a file there."""
-        document = document_of(self._world)
+        document = self._world.document()
         self._snapshots[_checked(name)] = document
         path = self._path(name)
         if path is not None:

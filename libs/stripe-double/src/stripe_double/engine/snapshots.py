@@ -8,28 +8,32 @@ make the same document, byte for byte.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from stripe_double.engine.errors import invalid_request
 from stripe_double.engine.ids import Ids
-from stripe_double.engine.records import JsonObject
-
-if TYPE_CHECKING:
-    from stripe_double.engine.world import World
+from stripe_double.engine.records import JsonObject, Record
 
 FORMAT = "stripe-double-world/1"
 
 
-def document_of(world: World) -> JsonObject:
-    """The world now. Records are shared with it: they are never changed in place."""
+def document_of(
+    *,
+    ids: Ids,
+    now: float,
+    faults: JsonObject,
+    objects: Iterable[tuple[str, str, int, Record]],
+    ledger: list[JsonObject],
+) -> JsonObject:
+    """A world as it is. Records are shared with it: they are never changed in place."""
     return {
         "format": FORMAT,
-        "seed": world.ids.seed,
-        "counters": dict(sorted(world.ids.counters.items())),
-        "now": world.clock.now_exact,
-        "faults": world.stored_faults(),
-        "objects": [list(row) for row in world.store.rows()],
-        "ledger": world.ledger.entries(),
+        "seed": ids.seed,
+        "counters": dict(sorted(ids.counters.items())),
+        "now": now,
+        "faults": faults,
+        "objects": [list(row) for row in objects],
+        "ledger": ledger,
     }
 
 

@@ -20,7 +20,7 @@ from stripe_double.engine.ledger import Ledger
 from stripe_double.engine.persistence import Change, Persistence
 from stripe_double.engine.rate_limits import RateLimiter, RateLimits
 from stripe_double.engine.records import JsonObject, Record
-from stripe_double.engine.snapshots import ids_of
+from stripe_double.engine.snapshots import document_of, ids_of
 from stripe_double.engine.store import Store
 from stripe_double.engine.transactions import (
     STRIPE_ITSELF,
@@ -169,6 +169,16 @@ class World:
         self.clock.restart()
         self._moved.set()
         self.ids = Ids(seed or self.ids.seed)
+
+    def document(self) -> JsonObject:
+        """Everything that the seed and the requests made, as `put_back` takes it."""
+        return document_of(
+            ids=self.ids,
+            now=self.clock.now_exact,
+            faults=self.stored_faults(),
+            objects=self.store.rows(),
+            ledger=self.ledger.entries(),
+        )
 
     def put_back(self, document: JsonObject) -> None:
         """Become the world of a document (see `engine.snapshots`), whole or not at all."""
