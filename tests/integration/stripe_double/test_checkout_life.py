@@ -259,8 +259,8 @@ def test_what_a_session_must_and_must_not_have(shop: Any, changes: Any, param: s
 @pytest.mark.parametrize(
     "changes",
     [
-        {"mode": "setup"},
-        {"ui_mode": "embedded_page"},
+        {"after_expiration": {"recovery": {"enabled": True}}},
+        {"tax_id_collection": {"enabled": True}},
         {"automatic_tax": {"enabled": True}},
         {"discounts": [{"coupon": "x"}]},
         {"allowed_payment_method_types": ["klarna"]},

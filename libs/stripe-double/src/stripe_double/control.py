@@ -11,11 +11,12 @@ from stripe_double.payment_control import PaymentControl
 from stripe_double.resources import invoices, renewals
 from stripe_double.resources.checkout_completion import Buyer, pay_session
 from stripe_double.resources.checkout_sessions import expire_session
-from stripe_double.resources.payment_methods import CARDS, card_of, set_bank_behaviour
+from stripe_double.resources.payment_methods import CARDS, set_bank_behaviour
 from stripe_double.resources.portal_configurations import switch_default
 from stripe_double.resources.prices import new_price
 from stripe_double.resources.products import new_product
 from stripe_double.resources.subscriptions import end_subscription
+from stripe_double.resources.test_sources import source_of
 from stripe_double.resources.webhook_endpoints import new_endpoint
 from stripe_double.settings import Settings
 from stripe_double.world_control import WorldControl
@@ -42,11 +43,11 @@ class ControlPlane(FaultControl, PaymentControl, WorldControl):
         email: str | None = None,
         name: str | None = None,
     ) -> JsonObject:
-        """The buyer pays with a test card. Declined: ApiError 402."""
+        """The buyer pays with a test card or account, or with `none`. Declined: ApiError 402."""
         self._world.run_due()
         with self._world.transaction() as tx:
             session = tx.get("checkout.session", session_id)
-            buyer = Buyer(card=card_of(card), email=email or None, name=name or None)
+            buyer = Buyer(card=source_of(card), email=email or None, name=name or None)
             result = pay_session(tx, session, buyer)
         if isinstance(result, ApiError):
             raise result

@@ -36,6 +36,7 @@ INDEXED = frozenset(
         ("price", "product"),
         ("delivery", "event"),
         ("checkout.session", "payment_link"),
+        ("checkout.session", "invoice"),
         ("product_feature.product", "product"),
         ("entitlements.taken", "customer"),
         ("meter.reading", "series"),

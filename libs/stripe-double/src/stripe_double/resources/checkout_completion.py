@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stripe_double.engine.errors import ApiError, card_declined, invalid_request
+from stripe_double.engine.errors import (
+    ApiError,
+    card_declined,
+    invalid_request,
+    state_conflict,
+)
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
-from stripe_double.resources import banks, payment_intents, payment_links
+from stripe_double.resources import banks, checkout_making, discounts, payment_links
+from stripe_double.resources.checkout_amounts import due_today
 from stripe_double.resources.checkout_sessions import LIFECYCLE, PLAN
 from stripe_double.resources.customers import new_customer
-from stripe_double.resources.intent_parameters import shipping_from
 from stripe_double.resources.payment_methods import attached, decline_code_of, new_payment_method
-from stripe_double.resources.subscription_creation import subscription_from_session
 from stripe_double.resources.test_accounts import Account
 from stripe_double.resources.test_cards import Card
 
@@ -34,30 +38,38 @@ class Buyer:
 def pay_session(tx: Transaction, session: Record, buyer: Buyer) -> JsonObject | ApiError:
     """The completed session; or the card error (402), returned so that its traces are kept."""
     if not LIFECYCLE.allows(session["status"], "complete"):
-        raise invalid_request(
+        raise state_conflict(
             f"This Checkout Session is {session['status']}; it can no longer be paid.",
             code="checkout_session_not_open",
         )
     plan = tx.store.find(PLAN, session["id"]) or {}
-    amount_due = _amount_due(session, plan)
+    amount_due = due_today(session, plan)
+    choices = discounts.chosen(
+        tx,
+        session["discounts"],
+        customer=session["customer"],
+        amount=session["amount_subtotal"] or 0,
+        currency=session["currency"],
+    )
     refusal = _refusal(tx, buyer)
-    if refusal is not None and amount_due > 0:
+    if refusal is not None and (amount_due > 0 or session["mode"] == "setup"):
         return _decline(tx, session, amount_due, refusal)
-    customer = _customer(tx, session, buyer)
-    method = _method(tx, customer, buyer)
-    if session["mode"] == "subscription":
-        made = _subscribe(tx, customer, method, plan)
-    else:
-        made = _charge_once(tx, session, customer, method, plan)
+    customer = _customer(tx, session, plan, buyer)
+    method = _method(tx, session, customer, buyer, amount_due)
+    made = _make(tx, session, customer, method, plan)
+    for choice in choices:
+        owner = None if customer is None else customer["id"]
+        discounts.give(tx, choice, customer=owner, session=session["id"])
+    known: Record = customer or {"id": None, "email": None, "name": None}
     after = tx.put(
         {
             **session,
             **made,
-            "customer": customer["id"],
+            "customer": known["id"],
             "customer_details": {
                 **(session["customer_details"] or _no_details()),
-                "email": buyer.email or customer["email"],
-                "name": buyer.name or customer["name"],
+                "email": buyer.email or known["email"] or session["customer_email"],
+                "name": buyer.name or known["name"],
             },
             "payment_status": _payment_status(tx, made, amount_due),
             "status": LIFECYCLE.next(session["status"], "complete"),
@@ -67,6 +79,25 @@ def pay_session(tx: Transaction, session: Record, buyer: Buyer) -> JsonObject | 
     tx.emit("checkout.session.completed", after)
     payment_links.note_completion(tx, after)
     return after
+
+
+def _make(
+    tx: Transaction,
+    session: Record,
+    customer: Record | None,
+    method: Record | None,
+    plan: Record,
+) -> JsonObject:
+    if session["mode"] == "subscription" and customer is not None:
+        return checkout_making.subscribe(tx, customer, method, plan)
+    if session["mode"] == "setup" and method is not None:
+        checkout_making.set_up(tx, session, customer, method)
+        return {}
+    if method is None or not session["amount_total"]:
+        return {}
+    if session["invoice_creation"]["enabled"] and customer is not None:
+        return checkout_making.invoice_once(tx, session, customer, method, plan)
+    return checkout_making.charge_once(tx, session, customer, method, plan)
 
 
 def _payment_status(tx: Transaction, made: JsonObject, amount_due: int) -> str:
@@ -94,14 +125,10 @@ def note_payment(tx: Transaction, intent: Record, purpose: Record) -> None:
 def _session_of(tx: Transaction, purpose: Record) -> Record | None:
     if purpose.get("session"):
         return tx.find("checkout.session", purpose["session"])
-    subscription = purpose.get("subscription")
-    where = {"subscription": subscription}
-    return next(tx.newest("checkout.session", where=where), None) if subscription else None
-
-
-def _amount_due(session: Record, plan: Record) -> int:
-    trial = session["mode"] == "subscription" and plan["subscription_data"].get("trial_period_days")
-    return 0 if trial else int(session["amount_total"])
+    for name in ("subscription", "invoice"):
+        if purpose.get(name):
+            return next(tx.newest("checkout.session", where={name: purpose[name]}), None)
+    return None
 
 
 def _refusal(tx: Transaction, buyer: Buyer) -> str | None:
@@ -124,60 +151,47 @@ def _decline(tx: Transaction, session: Record, amount_due: int, decline_code: st
     return card_declined(decline_code)
 
 
-def _customer(tx: Transaction, session: Record, buyer: Buyer) -> Record:
+def _customer(tx: Transaction, session: Record, plan: Record, buyer: Buyer) -> Record | None:
+    """The session's customer, or a new one; a guest's payment needs none."""
     if session["customer"] is not None:
-        return tx.get("customer", session["customer"], param="customer")
+        customer = tx.get("customer", session["customer"], param="customer")
+        if plan["customer_update"].get("name") == "auto" and buyer.name:
+            return tx.change(customer, "customer.updated", name=buyer.name)
+        return customer
     email = buyer.email or session["customer_email"]
     if not email:
         raise invalid_request("An email address is required to complete this session.")
-    return new_customer(tx, {"email": email, "name": buyer.name})
+    keeps = plan["payment_intent_data"].get("setup_future_usage")
+    invoiced = (session["invoice_creation"] or {}).get("enabled")
+    if session["customer_creation"] == "always" or keeps or invoiced:
+        return new_customer(tx, {"email": email, "name": buyer.name})
+    return None
 
 
-def _method(tx: Transaction, customer: Record, buyer: Buyer) -> Record:
-    """The payment method, attached; the buyer is there to prove that it is his."""
+def _method(
+    tx: Transaction, session: Record, customer: Record | None, buyer: Buyer, amount_due: int
+) -> Record | None:
+    """The payment method, attached; the buyer is there to prove that it is his. None where
+    nothing is due and none is wanted."""
+    owner = None if customer is None else str(customer["id"])
     if buyer.method is not None:
-        method = attached(tx, buyer.method, customer["id"])
-    elif buyer.card is None:
-        raise invalid_request("A payment method is required to complete this session.")
+        method = buyer.method if owner is None else attached(tx, buyer.method, owner)
+    elif buyer.card is not None:
+        known: Record = customer or {"email": None, "name": None}
+        billing = {"email": buyer.email or known["email"], "name": buyer.name or known["name"]}
+        method = new_payment_method(tx, buyer.card, customer=owner, billing=billing)
     else:
-        billing = {
-            "email": buyer.email or customer["email"],
-            "name": buyer.name or customer["name"],
-        }
-        method = new_payment_method(tx, buyer.card, customer=customer["id"], billing=billing)
+        optional = session["payment_method_collection"] == "if_required"
+        if amount_due == 0 and (optional or session["mode"] == "payment"):
+            return None
+        raise invalid_request("A payment method is required to complete this session.")
+    if method["type"] not in session["payment_method_types"]:
+        raise invalid_request(
+            f"This Checkout Session does not accept payments by {method['type']}.",
+            code="payment_method_type_not_allowed",
+        )
     banks.prove(tx, method["id"])
     return method
-
-
-def _subscribe(tx: Transaction, customer: Record, method: Record, plan: Record) -> JsonObject:
-    subscription = subscription_from_session(
-        tx, customer=customer, method=method, lines=plan["items"], data=plan["subscription_data"]
-    )
-    return {"subscription": subscription["id"], "invoice": subscription["latest_invoice"]}
-
-
-def _charge_once(
-    tx: Transaction, session: Record, customer: Record, method: Record, plan: Record
-) -> JsonObject:
-    if not session["amount_total"]:
-        return {}
-    data = plan["payment_intent_data"]
-    intent = payment_intents.new_payment_intent(
-        tx,
-        amount_minor=session["amount_total"],
-        currency=session["currency"],
-        customer=customer["id"],
-        description=data.get("description"),
-        metadata=data.get("metadata"),
-        values={
-            "payment_method_types": session["payment_method_types"],
-            "setup_future_usage": data.get("setup_future_usage") or "off_session",
-            "shipping": shipping_from(data),
-        },
-    )
-    purpose = {"session": session["id"]}
-    payment_intents.attempt(tx, intent, method, decline_code=None, purpose=purpose)
-    return {"payment_intent": intent["id"]}
 
 
 def _no_details() -> JsonObject:

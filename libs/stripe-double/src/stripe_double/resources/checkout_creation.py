@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from stripe_double.engine.errors import invalid_request, parameter_missing
+from stripe_double.engine.errors import not_modelled, parameter_invalid, parameter_missing
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
 from stripe_double.resources import metadata
+from stripe_double.resources.checkout_amounts import priced, totals
 from stripe_double.resources.checkout_items import check_mode, new_items
+from stripe_double.resources.checkout_rules import HOSTED, check_new, expires_at
 from stripe_double.resources.checkout_sessions import PLAN
+from stripe_double.resources.discounts import Choice, chosen
 from stripe_double.resources.intent_parameters import SHIPPING_MODELS
 from stripe_double.resources.operations import Call, operation
 from stripe_double.resources.payment_methods import TYPES
-
-MIN_LIFE_SECONDS = 30 * 60
-MAX_LIFE_SECONDS = 24 * 3600
+from stripe_double.resources.setup_intents import new_setup_intent
 
 
 def create(tx: Transaction, call: Call) -> JsonObject:
     """POST /v1/checkout/sessions"""
     params = call.params
     mode = params.get("mode") or _missing("mode")
-    success_url = params.get("success_url") or _missing("success_url")
-    _check_pairs(mode, params)
-    items = new_items(tx, params)
+    check_new(mode, params)
+    items = new_items(tx, params) if mode != "setup" else []
     check_mode(mode, items)
-    return new_session(tx, params, items, success_url=success_url)
+    return new_session(tx, params, items, success_url=params.get("success_url") or None)
 
 
 def new_session(
@@ -39,50 +39,142 @@ def new_session(
     address the hosted page itself confirms the purchase."""
     mode = params["mode"]
     customer = _customer(tx, params)
-    expires_at = _expires_at(tx.now, params)
-    total = sum(item["amount_total"] for item in items)
     email = params.get("customer_email") or None
     session_id = tx.new_id("checkout.session")
+    currency = _currency(params, items)
+    choices = _choices(tx, params, items, customer, currency)
+    items = priced(items, [choice.coupon for choice in choices])
     session: JsonObject = {
         **_constants(),
+        **(totals(items) if items else _no_amounts()),
+        **_place(tx, session_id, params),
         "id": session_id,
         "object": "checkout.session",
         "allow_promotion_codes": params.get("allow_promotion_codes"),
         "allowed_payment_method_types": params.get("allowed_payment_method_types") or None,
-        "amount_subtotal": total,
-        "amount_total": total,
         "billing_address_collection": params.get("billing_address_collection") or None,
         "cancel_url": params.get("cancel_url") or None,
         "client_reference_id": params.get("client_reference_id") or None,
         "created": tx.now,
-        "currency": items[0]["currency"],
+        "currency": currency,
         "customer": None if customer is None else customer["id"],
-        "customer_creation": _customer_creation(mode, customer),
+        "customer_creation": _customer_creation(mode, customer, params),
         "customer_details": _details(customer, email),
         "customer_email": email,
-        "expires_at": expires_at,
+        "discounts": [shown_discount(choice) for choice in choices],
+        "expires_at": expires_at(tx.now, params),
         "integration_identifier": params.get("integration_identifier") or None,
+        "invoice_creation": _invoice_creation(mode, params),
         "locale": params.get("locale") or None,
         "metadata": metadata.given(params),
         "mode": mode,
         "payment_link": payment_link,
+        "payment_method_collection": params.get("payment_method_collection") or "always",
         "payment_method_types": params.get("allowed_payment_method_types") or ["card"],
-        "payment_status": "unpaid",
+        "payment_status": "no_payment_required" if mode == "setup" else "unpaid",
+        "setup_intent": _setup_intent(tx, params, customer) if mode == "setup" else None,
         "status": "open",
         "submit_type": params.get("submit_type") or None,
         "success_url": success_url,
-        "url": f"{tx.options.page_base_url}/c/pay/{session_id}",
     }
     tx.keep(
         PLAN,
         {
             "id": session_id,
             "items": items,
+            "customer_update": params.get("customer_update") or {},
             "subscription_data": params.get("subscription_data") or {},
             "payment_intent_data": params.get("payment_intent_data") or {},
         },
     )
     return tx.put(session)
+
+
+def _place(tx: Transaction, session_id: str, params: JsonObject) -> JsonObject:
+    """Where the buyer pays: on the hosted page, or in the merchant's own, by client secret."""
+    ui_mode = params.get("ui_mode") or HOSTED
+    if ui_mode == HOSTED:
+        url = f"{tx.options.page_base_url}/c/pay/{session_id}"
+        return {"client_secret": None, "ui_mode": ui_mode, "url": url}
+    return {
+        "client_secret": f"{session_id}_{tx.new_id('client_secret')}",
+        "redirect_on_completion": params.get("redirect_on_completion") or "always",
+        "return_url": params.get("return_url") or None,
+        "ui_mode": ui_mode,
+        "url": None,
+    }
+
+
+def _currency(params: JsonObject, items: list[Record]) -> str:
+    given = str(params.get("currency") or "").lower()
+    currency = str(items[0]["currency"]) if items else given
+    if given and given != currency:
+        raise parameter_invalid("currency", f"The line items' prices are in {currency}.")
+    return currency
+
+
+def _choices(
+    tx: Transaction,
+    params: JsonObject,
+    items: list[Record],
+    customer: Record | None,
+    currency: str,
+) -> list[Choice]:
+    given = params.get("discounts")
+    if given and params["mode"] == "subscription":
+        raise not_modelled("discounts in subscription mode", param="discounts")
+    if given and len(given) > 1:
+        raise parameter_invalid("discounts", "A Checkout Session takes at most one discount.")
+    return chosen(
+        tx,
+        given,
+        customer=None if customer is None else customer["id"],
+        amount=sum(item["amount_subtotal"] for item in items),
+        currency=currency,
+    )
+
+
+def shown_discount(choice: Choice) -> JsonObject:
+    """A discount as the session shows it."""
+    code = choice.promotion_code
+    return {
+        "coupon": None if code else choice.coupon["id"],
+        "promotion_code": code["id"] if code else None,
+    }
+
+
+def _setup_intent(tx: Transaction, params: JsonObject, customer: Record | None) -> str:
+    data = params.get("setup_intent_data") or {}
+    values = {
+        "description": data.get("description") or None,
+        "metadata": metadata.given(data),
+        "payment_method_types": params.get("allowed_payment_method_types") or ["card"],
+    }
+    owner = None if customer is None else str(customer["id"])
+    return str(new_setup_intent(tx, customer=owner, values=values)["id"])
+
+
+def _no_amounts() -> JsonObject:
+    return {"amount_subtotal": None, "amount_total": None, "total_details": None}
+
+
+def _invoice_creation(mode: str, params: JsonObject) -> JsonObject | None:
+    if mode != "payment":
+        return None
+    given = params.get("invoice_creation") or {}
+    data = given.get("invoice_data") or {}
+    return {
+        "enabled": bool(given.get("enabled")),
+        "invoice_data": {
+            "account_tax_ids": None,
+            "custom_fields": None,
+            "description": data.get("description") or None,
+            "footer": data.get("footer") or None,
+            "issuer": None,
+            "metadata": metadata.given(data),
+            "rendering_options": None,
+        },
+    }
 
 
 def _constants() -> JsonObject:
@@ -91,7 +183,6 @@ def _constants() -> JsonObject:
         "after_expiration": None,
         "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
         "branding_settings": None,
-        "client_secret": None,
         "collected_information": None,
         "consent": None,
         "consent_collection": None,
@@ -104,28 +195,22 @@ def _constants() -> JsonObject:
             "terms_of_service_acceptance": None,
         },
         "customer_account": None,
-        "discounts": [],
         "invoice": None,
-        "invoice_creation": None,
         "livemode": False,
         "managed_payments": None,
         "optional_items": None,
         "origin_context": None,
         "payment_intent": None,
-        "payment_method_collection": "always",
         "payment_method_configuration_details": None,
         "payment_method_options": {},
         "permissions": None,
         "phone_number_collection": {"enabled": False},
         "recovered_from": None,
         "saved_payment_method_options": None,
-        "setup_intent": None,
         "shipping_address_collection": None,
         "shipping_cost": None,
         "shipping_options": [],
         "subscription": None,
-        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
-        "ui_mode": "hosted_page",
         "wallet_options": None,
     }
 
@@ -134,34 +219,17 @@ def _missing(name: str) -> str:
     raise parameter_missing(name)
 
 
-def _check_pairs(mode: str, params: JsonObject) -> None:
-    if params.get("customer") and params.get("customer_email"):
-        raise invalid_request(
-            "You may only specify one of these parameters: customer, customer_email."
-        )
-    for name, right_mode in (
-        ("subscription_data", "subscription"),
-        ("payment_intent_data", "payment"),
-    ):
-        if params.get(name) and mode != right_mode:
-            raise invalid_request(f"You can not pass `{name}` in `{mode}` mode.", param=name)
-    days = (params.get("subscription_data") or {}).get("trial_period_days")
-    if days is not None and not 1 <= days <= 730:
-        raise invalid_request(
-            "The trial must last between 1 and 730 days.",
-            param="subscription_data[trial_period_days]",
-        )
-
-
 def _customer(tx: Transaction, params: JsonObject) -> Record | None:
     customer_id = params.get("customer")
     return tx.get("customer", customer_id, param="customer") if customer_id else None
 
 
-def _customer_creation(mode: str, customer: Record | None) -> str | None:
+def _customer_creation(mode: str, customer: Record | None, params: JsonObject) -> str | None:
     if customer is not None:
         return None
-    return "always" if mode == "subscription" else "if_required"
+    if mode == "subscription":
+        return "always"
+    return params.get("customer_creation") or ("if_required" if mode == "payment" else None)
 
 
 def _details(customer: Record | None, email: str | None) -> JsonObject | None:
@@ -179,24 +247,6 @@ def _details(customer: Record | None, email: str | None) -> JsonObject | None:
     }
 
 
-def _expires_at(now: int, params: JsonObject) -> int:
-    given = params.get("expires_at")
-    if given is None:
-        return now + MAX_LIFE_SECONDS
-    if given < now + MIN_LIFE_SECONDS:
-        raise invalid_request(
-            "The `expires_at` timestamp must be at least 30 minutes from Checkout Session "
-            "creation.",
-            param="expires_at",
-        )
-    if given > now + MAX_LIFE_SECONDS:
-        raise invalid_request(
-            "The `expires_at` timestamp must be less than 24 hours from Checkout Session creation.",
-            param="expires_at",
-        )
-    return int(given)
-
-
 PRICE_DATA = (
     "currency product product_data.name product_data.metadata.* product_data.unit_label "
     "recurring.interval recurring.interval_count tax_behavior unit_amount"
@@ -210,6 +260,15 @@ _MODELS = (
     "subscription_data.description subscription_data.trial_period_days "
     "subscription_data.billing_mode.type payment_intent_data.metadata.* "
     "payment_intent_data.description payment_intent_data.setup_future_usage "
+    "payment_intent_data.receipt_email currency customer_creation customer_update.address "
+    "customer_update.name customer_update.shipping discounts[].coupon discounts[].promotion_code "
+    "invoice_creation.enabled invoice_creation.invoice_data.description "
+    "invoice_creation.invoice_data.footer invoice_creation.invoice_data.metadata.* "
+    "line_items[].adjustable_quantity.enabled line_items[].adjustable_quantity.maximum "
+    "line_items[].adjustable_quantity.minimum line_items[].metadata.* redirect_on_completion "
+    "return_url setup_intent_data.description setup_intent_data.metadata.* submit_type "
+    "subscription_data.trial_end "
+    "subscription_data.trial_settings.end_behavior.missing_payment_method "
 ) + " ".join(
     [
         *(f"line_items[].price_data.{name}" for name in PRICE_DATA.split()),
@@ -218,12 +277,11 @@ _MODELS = (
 )
 _NO = frozenset({False})
 _ONLY = {
-    "mode": frozenset({"subscription", "payment"}),
-    "ui_mode": frozenset({"hosted_page"}),
+    "customer_update.address": frozenset({"never"}),
+    "customer_update.shipping": frozenset({"never"}),
     "allowed_payment_method_types[]": TYPES,
     "automatic_tax.enabled": _NO,
     "billing_address_collection": frozenset({"auto"}),
-    "payment_method_collection": frozenset({"always"}),
     "tax_id_collection.enabled": _NO,
     "phone_number_collection.enabled": _NO,
     "subscription_data.billing_mode.type": frozenset({"flexible"}),

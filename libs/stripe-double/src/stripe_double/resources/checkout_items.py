@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from stripe_double.engine.errors import (
     invalid_request,
-    not_modelled,
     parameter_invalid,
     parameter_missing,
     state_conflict,
 )
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
+from stripe_double.resources import metadata
 from stripe_double.resources.invoice_lines import describe
 from stripe_double.resources.prices import new_price
 
@@ -47,8 +47,6 @@ def check_mode(mode: str, items: list[Record]) -> None:
             "prices.",
             param="mode",
         )
-    if mode == "subscription" and not all(recurring):
-        raise not_modelled("one-time prices in subscription mode", param="line_items")
 
 
 def _new_item(tx: Transaction, given: Record, name: str) -> Record:
@@ -66,17 +64,30 @@ def _new_item(tx: Transaction, given: Record, name: str) -> Record:
     return {
         "id": tx.new_id("item"),
         "object": "item",
-        "adjustable_quantity": None,
+        "adjustable_quantity": _adjustable(given, quantity, name),
         "amount_discount": 0,
         "amount_subtotal": amount,
         "amount_tax": 0,
         "amount_total": amount,
         "currency": price["currency"],
         "description": _product_name(tx, price),
-        "metadata": {},
+        "metadata": metadata.given(dict(given)),
         "price": price,
         "quantity": quantity,
     }
+
+
+def _adjustable(given: Record, quantity: int, name: str) -> JsonObject | None:
+    wanted = given.get("adjustable_quantity")
+    if not wanted or not wanted["enabled"]:
+        return None
+    bounds = {"maximum": wanted.get("maximum", 99), "minimum": wanted.get("minimum", 0)}
+    if not bounds["minimum"] <= quantity <= bounds["maximum"] <= 999_999:
+        raise parameter_invalid(
+            f"{name}[adjustable_quantity]",
+            "The quantity must be within the minimum and the maximum of its adjustment.",
+        )
+    return {"enabled": True, **bounds}
 
 
 def _price(tx: Transaction, given: Record, name: str) -> Record:

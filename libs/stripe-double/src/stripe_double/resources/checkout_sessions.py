@@ -7,6 +7,7 @@ from stripe_double.engine.errors import invalid_request
 from stripe_double.engine.lifecycle import Lifecycle
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
+from stripe_double.resources import metadata, setup_intents
 from stripe_double.resources.operations import Call, operation
 from stripe_double.wire.lists import created_within, equal_to, listing, page
 
@@ -31,8 +32,17 @@ def expire_session(tx: Transaction, session: Record) -> JsonObject:
         )
     status = LIFECYCLE.next(session["status"], "expire")
     after = tx.put({**session, "status": status, "url": None})
+    if session["setup_intent"] is not None:
+        intent = tx.get("setup_intent", session["setup_intent"])
+        setup_intents.cancel_intent(tx, intent, reason="abandoned")
     tx.emit("checkout.session.expired", after)
     return after
+
+
+def update(tx: Transaction, call: Call) -> JsonObject:
+    """POST /v1/checkout/sessions/{id}: its metadata."""
+    before = tx.get("checkout.session", call.object_id)
+    return tx.change(before, metadata=metadata.merged(before, call.params))
 
 
 def due(session: Record) -> int | None:
@@ -87,6 +97,12 @@ OPERATIONS = (
         "customer customer_details.email payment_intent payment_link status subscription",
     ),
     operation("checkout.sessions.retrieve", "GET /v1/checkout/sessions/{id}", retrieve),
+    operation(
+        "checkout.sessions.update",
+        "POST /v1/checkout/sessions/{id}",
+        update,
+        "metadata metadata.*",
+    ),
     operation("checkout.sessions.expire", "POST /v1/checkout/sessions/{id}/expire", expire),
     operation(
         "checkout.sessions.line_items",

@@ -6,6 +6,7 @@ from stripe_double.engine.errors import parameter_invalid, parameter_missing, st
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
 from stripe_double.resources import metadata
+from stripe_double.resources.checkout_amounts import with_quantity
 from stripe_double.resources.checkout_creation import PRICE_DATA, new_session
 from stripe_double.resources.checkout_items import check_mode, new_items
 from stripe_double.resources.checkout_sessions import expire_session
@@ -197,13 +198,7 @@ def _change_items(tx: Transaction, plan: Record, given: list[Record]) -> None:
         quantity = change.get("quantity", item["quantity"])
         if quantity < 1:
             raise parameter_invalid(f"line_items[{index}][quantity]", "Must be at least 1.")
-        amount = item["price"]["unit_amount"] * quantity
-        items[item["id"]] = {
-            **item,
-            "amount_subtotal": amount,
-            "amount_total": amount,
-            "quantity": quantity,
-        }
+        items[item["id"]] = with_quantity(item, quantity)
     tx.keep(PLAN, {**plan, "items": list(items.values())})
 
 

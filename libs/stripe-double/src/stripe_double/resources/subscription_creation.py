@@ -148,7 +148,7 @@ def decide_beginning(tx: Transaction, customer: Record, params: JsonObject) -> B
 
 
 def subscription_from_session(
-    tx: Transaction, *, customer: Record, method: Record, lines: list[Record], data: Record
+    tx: Transaction, *, customer: Record, method: Record | None, lines: list[Record], data: Record
 ) -> JsonObject:
     """The subscription that a completed Checkout Session makes, its first invoice collected.
 
@@ -165,7 +165,7 @@ def subscription_from_session(
         items=items,
         status="trialing" if trial_end else tx.options.subscription_starts_as,
         billing_cycle_anchor=trial_end or tx.now,
-        default_payment_method=method["id"],
+        default_payment_method=None if method is None else method["id"],
         description=data.get("description") or None,
         metadata=metadata.given(dict(data)),
         trial_end=trial_end,
