@@ -38,9 +38,7 @@ class Parts:
 def creditable(invoice: Record, refunded: int) -> int:
     """What may still be credited; `refunded` is what went back without a credit note."""
     given_back = int(invoice["post_payment_credit_notes_amount"]) + refunded
-    used_credit = max(0, int(invoice["ending_balance"] or 0) - int(invoice["starting_balance"]))
-    settled = int(invoice["amount_paid"]) + used_credit
-    return int(invoice["amount_remaining"]) + max(0, settled - given_back)
+    return int(invoice["amount_remaining"]) + max(0, int(invoice["amount_paid"]) - given_back)
 
 
 def divide(
