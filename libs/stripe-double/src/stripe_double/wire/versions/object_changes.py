@@ -18,9 +18,9 @@ _NEW_FLOW = "subscription_pause"
 
 
 def _session_before_dahlia(session: JsonObject, _find: Find) -> JsonObject:
-    if "ui_mode" not in session:
+    mode = session.get("ui_mode")
+    if not isinstance(mode, str):
         return session
-    mode = session["ui_mode"]
     return {**session, "ui_mode": _OLD_UI_MODES.get(mode, mode)}
 
 
@@ -34,9 +34,10 @@ def _promotion_code_before_clover(code: JsonObject, find: Find) -> JsonObject:
 
 def _with_coupon(record: JsonObject, holder: str, find: Find) -> JsonObject:
     """`coupon`, an object, stands for what `holder` names since clover."""
-    if holder not in record:
+    held = record.get(holder)
+    if not isinstance(held, Mapping):
         return record
-    coupon: Any = (record[holder] or {}).get("coupon")
+    coupon: Any = held.get("coupon")
     if isinstance(coupon, str):
         coupon = find("coupon", coupon) or coupon
     return {**record, "coupon": coupon}

@@ -35,7 +35,7 @@ class _View:
         if not isinstance(node, Mapping):
             return node
         kind = node.get("object")
-        if kind == "event":
+        if kind == "event" and isinstance(node.get("data"), Mapping):
             return self.event(node)
         return self._inside(self._as(node, kind) if isinstance(kind, str) else node)
 
