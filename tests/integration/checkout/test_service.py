@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,11 +18,13 @@ from tests.integration.checkout.desk import PUBLIC_URL, Desk, code_of, operation
 
 from billing_common.contracts.commands import REPLY_PARTITION_HEADER, Command
 from billing_common.contracts.replies import Reply
-from billing_common.contracts.topics import COMMANDS, REPLIES
+from billing_common.contracts.topics import COMMANDS, REPLIES, TopicNames
 from billing_common.messaging.producer import DurableProducer
 from billing_common.settings import STRIPE_API_VERSION
 from checkout.app import make_app
+from checkout.handlers.customer import ensure_customer
 from checkout.settings import CheckoutSettings
+from checkout.subscribers import GROUP
 
 pytestmark = pytest.mark.connected
 
@@ -70,6 +73,25 @@ class Client:
                 for records in (await consumer.getmany(timeout_ms=200)).values():
                     found.extend(records)
             return found
+        finally:
+            await consumer.stop()
+
+    async def place_of(self, command: Command) -> Any:
+        """The record of a command that was sent once."""
+        records = await self.records(self.prefix + COMMANDS.name)
+        (found,) = [one for one in records if one.value == command.to_bytes()]
+        return found
+
+    async def committed(self, record: Any) -> int:
+        """What the service has committed of the record's partition."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap_servers,
+            group_id=TopicNames(self.prefix).group(GROUP),
+            enable_auto_commit=False,
+        )
+        await consumer.start()
+        try:
+            return await consumer.committed(TopicPartition(record.topic, record.partition)) or 0
         finally:
             await consumer.stop()
 
@@ -201,6 +223,44 @@ async def test_a_database_outage_delays_commands_and_keeps_their_order(client: C
 
     replies = {reply.command_id: reply for reply in (Reply.from_bytes(r.value) for r in records)}
     assert replies[first.command_id].http_status == 200
-    assert code_of(replies[second.command_id]) == "checkout_session_open"
+    assert code_of(replies[second.command_id]) in {"checkout_in_progress", "checkout_session_open"}
     assert await client.dead_letters() == []
     assert len(client.desk.stripe_sessions()) == 1
+
+
+@pytest.mark.requirement("IDEM-05")
+@pytest.mark.requirement("CHK-13")
+async def test_a_slow_stripe_call_delays_only_its_own_answer(client: Client) -> None:
+    """While the first click is at Stripe, the entity's other clicks hear so at once, another
+    entity buys, and no offset behind the unfinished command is committed."""
+    desk = client.desk
+    other_entity_id = await desk.add_entity()
+    for entity_id in (desk.entity_id, other_entity_id):  # their customers exist already
+        await ensure_customer(
+            desk.context,
+            billable_entity_id=entity_id,
+            until=datetime.now(UTC) + timedelta(seconds=25),
+        )
+    desk.fault("delay_after", delay_ms=4000, match={"client_reference_id": str(desk.entity_id)})
+    slow, same, second = (desk.start(key) for key in ("click-1", "click-1", "click-2"))
+    elsewhere = desk.start("click-1", entity_id=other_entity_id)
+
+    for command in (slow, same, second, elsewhere):
+        await client.send(command)
+
+    records = await until(lambda: _at_least(client.replies, 3))
+    replies = {reply.command_id: reply for reply in (Reply.from_bytes(r.value) for r in records)}
+    assert slow.command_id not in replies, "the slow one is still under way"
+    assert code_of(replies[same.command_id]) == "request_in_progress"
+    assert code_of(replies[second.command_id]) == "checkout_in_progress"
+    assert replies[elsewhere.command_id].http_status == 200
+    place = await client.place_of(slow)
+    assert await client.committed(place) <= place.offset
+    records = await until(lambda: _at_least(client.replies, 4))
+    replies = {reply.command_id: reply for reply in (Reply.from_bytes(r.value) for r in records)}
+    assert replies[slow.command_id].http_status == 200
+    await until(lambda: _is_past(client, place))
+
+
+async def _is_past(client: Client, place: Any) -> bool:
+    return await client.committed(place) > place.offset

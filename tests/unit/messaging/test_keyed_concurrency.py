@@ -13,7 +13,10 @@ from billing_common.messaging.backoff import Backoff
 from billing_common.messaging.consumer_policy import DeadLetterLimit, FailurePolicy
 from billing_common.messaging.dead_letters import DeadLetters
 from billing_common.messaging.errors import BrokerUnavailable
-from billing_common.messaging.keyed_concurrency import KeyedConcurrencyConsumer
+from billing_common.messaging.keyed_concurrency import (
+    RESTS_PER_LANE_MAX,
+    KeyedConcurrencyConsumer,
+)
 from billing_common.messaging.records import RecordPosition
 
 QUICK = FailurePolicy(backoff=Backoff(0.0005, 0.001))
@@ -246,3 +249,87 @@ async def test_random_rebalances_lose_nothing(seed):
     for offsets in work.done.values():
         first_times = list(dict.fromkeys(offsets))
         assert first_times == sorted(first_times)
+
+
+class TwoParts(Work):
+    """Every record leaves a rest, which waits for `gate` when its offset is in `held`."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun = defaultdict(list)
+        self.held = set()
+        self.gate = asyncio.Event()
+        self.resting = self.resting_max = 0
+
+    async def handle(self, record):
+        self.begun[record.key].append(record.offset)
+
+        async def rest():
+            self.resting += 1
+            self.resting_max = max(self.resting_max, self.resting)
+            try:
+                if record.offset in self.held:
+                    await self.gate.wait()
+                errors = self.errors.get(record.offset)
+                if errors:
+                    raise errors.pop(0)
+                self.done[record.key].append(record.offset)
+            finally:
+                self.resting -= 1
+
+        return rest
+
+
+async def test_a_rest_does_not_keep_its_key_waiting_and_is_committed_last():
+    work, box = TwoParts(), LetterBox()
+    work.held = {0}
+    consumer, broker = make(work, box, keys=1, count=20, revoke_wait_seconds=0.05)
+    await broker.assign(0)
+    await until(lambda: sum(map(len, work.done.values())) == 19, broker)
+    assert work.begun[b"k0"] == list(range(20)), "begun in order"
+    assert committed(broker) in (None, 0), "nothing past an unfinished record"
+    work.gate.set()
+    await until(lambda: len(work.done[b"k0"]) == 20, broker)
+    await consumer.stop()
+    assert committed(broker) == 20
+
+
+async def test_a_failing_rest_is_handled_again_from_the_start_or_given_up():
+    work, box = TwoParts(), LetterBox()
+    work.errors = {1: [TransientError()] * 3, 2: [PoisonError()] * 9}
+    consumer, broker = make(work, box, keys=1, count=6)
+    await broker.assign(0)
+    await until(lambda: len(work.done[b"k0"]) == 5, broker)
+    assert work.begun[b"k0"].count(1) == 4
+    assert box.letters == [(TOPIC + ".dlt", 0, b"k0", b"v2")]
+    await consumer.stop()
+    assert committed(broker) == 6
+
+
+async def test_one_key_may_not_take_all_the_slots():
+    work, box = TwoParts(), LetterBox()
+    work.held = set(range(0, 60, 2))
+    consumer, broker = make(work, box, keys=2, max_in_flight=RESTS_PER_LANE_MAX + 2)
+    await broker.assign(0)
+    await until(lambda: len(work.done[b"k1"]) == 30, broker)
+    assert len(work.begun[b"k0"]) == RESTS_PER_LANE_MAX
+    work.gate.set()
+    await until(lambda: len(work.done[b"k0"]) == 30, broker)
+    await consumer.stop()
+    assert committed(broker) == 60
+    assert consumer._rests == {}
+
+
+async def test_a_revoked_partition_waits_for_its_rests():
+    work, box = TwoParts(), LetterBox()
+    work.held = {0}
+    consumer, broker = make(work, box, keys=1, count=1)
+    await broker.assign(0)
+    await until(lambda: work.resting == 1, broker)
+    stopping = asyncio.create_task(consumer.stop())
+    await asyncio.sleep(0.02)
+    assert not stopping.done()
+    work.gate.set()
+    async with asyncio.timeout(5):
+        await stopping
+    assert committed(broker) == 1

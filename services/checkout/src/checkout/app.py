@@ -12,7 +12,6 @@ import structlog
 from starlette.applications import Starlette
 
 from billing_common.contracts.commands import Command
-from billing_common.contracts.replies import Reply
 from billing_common.contracts.topics import COMMANDS, REPLIES, TopicNames
 from billing_common.messaging.broker import make_broker, start_broker, stop_broker
 from billing_common.messaging.consumer_health import ConsumerHealth
@@ -27,10 +26,10 @@ from billing_common.storage.engine import make_engine
 from billing_common.storage.server_checks import assert_server_is_safe
 from billing_common.storage.transaction import Database
 from billing_common.stripe_api.client import StripeProvider
-from checkout.handlers.commands import handle_command
+from checkout.handlers.commands import begin_command
 from checkout.handlers.context import CheckoutContext
 from checkout.settings import CheckoutSettings
-from checkout.subscribers import GROUP, CommandSubscriber
+from checkout.subscribers import GROUP, Begun, CommandSubscriber
 
 log = structlog.get_logger()
 
@@ -82,10 +81,10 @@ def make_app(settings: CheckoutSettings) -> Starlette:
     context = make_context(settings, database=database, provider=provider, instance=instance)
     producer = DurableProducer(settings.kafka_bootstrap_servers, client_id=instance)
 
-    async def handle(command: Command) -> Reply:
-        return await handle_command(context, command)
+    async def begin(command: Command) -> Begun:
+        return await begin_command(context, command)
 
-    subscriber = CommandSubscriber(handle=handle, replies=producer, replies_topic=names.of(REPLIES))
+    subscriber = CommandSubscriber(begin=begin, replies=producer, replies_topic=names.of(REPLIES))
     consumer = KeyedConcurrencyConsumer(
         topic=names.of(COMMANDS),
         group_id=names.group(GROUP),

@@ -27,6 +27,10 @@ REPLY_TIMEOUT_SECONDS: Final = 10.0
 _PARTITION = re.compile(r"[0-9]{1,5}\Z")
 
 
+Begun = Reply | Callable[[], Awaitable[Reply]]
+Rest = Callable[[], Awaitable[None]]
+
+
 class CommandMalformed(PoisonError):  # noqa: N818 - exceptions are facts here
     """The record is not a command of ours, or its key is not its entity."""
 
@@ -56,19 +60,31 @@ class CommandSubscriber:
     def __init__(
         self,
         *,
-        handle: Callable[[Command], Awaitable[Reply]],
+        begin: Callable[[Command], Awaitable[Begun]],
         replies: ReplySender,
         replies_topic: str,
     ) -> None:
-        self._handle = handle
+        self._begin = begin
         self._replies = replies
         self._replies_topic = replies_topic
 
-    async def receive(self, record: Record) -> None:
-        """Raises CommandMalformed, and what the handler raises; the consumer's policy judges."""
+    async def receive(self, record: Record) -> Rest | None:
+        """Handles the record, or returns the rest of it, during which the entity's next command
+        may begin. Raises CommandMalformed, and what the handler raises; the consumer's policy
+        judges."""
         command = parse_command(record)
-        reply = await self._handle(command)
         partition = reply_partition(record)
+        begun = await self._begin(command)
+        if isinstance(begun, Reply):
+            await self._answer(command, begun, partition)
+            return None
+
+        async def finish() -> None:
+            await self._answer(command, await begun(), partition)
+
+        return finish
+
+    async def _answer(self, command: Command, reply: Reply, partition: int | None) -> None:
         if partition is not None:
             await self._send(reply, partition, command.traceparent)
 

@@ -1,8 +1,9 @@
 """A consumer for many keys at once: order is kept per key, and nothing unfinished is committed.
 
 It rides on a FastStream batch subscriber whose handler only queues; the work runs in one lane per
-key. When too much is queued, partitions are paused while polling goes on, so the group does not
-take a busy member for a dead one.
+key. A handler may give back a rest that needs no order: the lane goes on, and the record is
+finished with its rest. When too much is queued, partitions are paused while polling goes on, so
+the group does not take a busy member for a dead one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -42,8 +44,21 @@ MAX_RECORDS: Final = 100
 # above the provider's time limit.
 REVOKE_WAIT_SECONDS: Final = 30.0
 
+# Rests of one key at once: a busy key must not take all the slots.
+RESTS_PER_LANE_MAX: Final = 8
+
 Lane = tuple[Partition, bytes | None]
-HandleRecord = Callable[[Record], Awaitable[None]]
+Rest = Callable[[], Awaitable[None]]
+HandleRecord = Callable[[Record], Awaitable[Rest | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """How far an attempt got: done with, or a rest that is left, or again after a delay."""
+
+    is_done: bool = False
+    delay_seconds: float = 0.0
+    rest: Rest | None = None
 
 
 @dataclass(slots=True)
@@ -72,7 +87,9 @@ class _Assignment:
 
 class KeyedConcurrencyConsumer:
     """`handle(record)` makes its effect durable before it returns; it may be called again for the
-    same record after a crash or a rebalance. Its errors are judged by `policy`.
+    same record after a crash or a rebalance. Its errors are judged by `policy`. It may return a
+    rest: what is left to do no longer depends on the order of its key. If the rest fails, the whole
+    record is handled again, out of line.
 
     `on_stopped(reason)` is called once when the consumer stops for good; the process should exit.
     Records without a key are kept in order per partition.
@@ -112,6 +129,7 @@ class KeyedConcurrencyConsumer:
         self._on_stopped = on_stopped
         self._assignments: dict[Partition, _Assignment] = {}
         self._lanes: dict[Lane, deque[tuple[_Assignment, Record]]] = {}
+        self._rests: dict[Lane, set[asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._queued = 0
         self._is_full = False
@@ -201,6 +219,10 @@ class KeyedConcurrencyConsumer:
         waiting = self._lanes[lane]
         try:
             while waiting:
+                rests = self._rests.get(lane, set())
+                if len(rests) >= RESTS_PER_LANE_MAX:
+                    await asyncio.wait(rests, return_when=asyncio.FIRST_COMPLETED)
+                    continue
                 assignment, record = waiting[0]
                 await self._finish(assignment, record)
                 waiting.popleft()
@@ -215,31 +237,65 @@ class KeyedConcurrencyConsumer:
             self._is_full = False
             self.feed.release()
 
-    async def _finish(self, assignment: _Assignment, record: Record) -> None:
-        """Handle the record until it is done with, or until it is no longer ours."""
-        attempts = 0
+    async def _finish(self, assignment: _Assignment, record: Record, *, attempts: int = 0) -> None:
+        """Handle the record until it is done with, or no longer ours, or until only a rest of it
+        is left, which goes on by itself."""
         while not assignment.revoked.is_set() and self.fatal_reason is None:
-            async with self._slots:
+            async with AsyncExitStack() as held:
+                await held.enter_async_context(self._slots)
                 if assignment.revoked.is_set():
                     return
                 attempts += 1
                 assignment.enter()
-                try:
-                    is_done, delay_seconds = await self._attempt(record, attempts)
-                    if is_done:
-                        committable = assignment.ledger.finished(record.offset)
-                        if committable is not None and not assignment.is_abandoned:
-                            # Also while being revoked: the feed flushes when we are idle.
-                            self.feed.commits.note(assignment.partition, committable)
-                        return
-                finally:
-                    assignment.leave()
-            await _wait(assignment.revoked, delay_seconds)
+                held.callback(assignment.leave)
+                step = await self._attempt(record, attempts, self._handle)
+                if step.rest is not None:
+                    rest = self._end(assignment, record, attempts, step.rest, held.pop_all())
+                    self._start_rest((assignment.partition, record.key), rest)
+                    return
+                if step.is_done:
+                    self._note(assignment, record)
+                    return
+            await _wait(assignment.revoked, step.delay_seconds)
 
-    async def _attempt(self, record: Record, attempts: int) -> tuple[bool, float]:
-        """(done with, seconds to wait before the next attempt)."""
+    def _start_rest(self, lane: Lane, rest: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(rest, name="kafka-rest")
+        rests = self._rests.setdefault(lane, set())
+        for tasks in (self._tasks, rests):
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        task.add_done_callback(lambda _: None if rests else self._rests.pop(lane, None))
+
+    async def _end(
+        self,
+        assignment: _Assignment,
+        record: Record,
+        attempts: int,
+        rest: Rest,
+        held: AsyncExitStack,
+    ) -> None:
+        """The rest of a record, in the slot that it began in."""
+        async with held:
+
+            async def do_rest(_record: Record) -> None:
+                await rest()
+
+            step = await self._attempt(record, attempts, do_rest)
+            if step.is_done:
+                self._note(assignment, record)
+                return
+        await _wait(assignment.revoked, step.delay_seconds)
+        await self._finish(assignment, record, attempts=attempts)
+
+    def _note(self, assignment: _Assignment, record: Record) -> None:
+        committable = assignment.ledger.finished(record.offset)
+        if committable is not None and not assignment.is_abandoned:
+            # Also while being revoked: the feed flushes when we are idle.
+            self.feed.commits.note(assignment.partition, committable)
+
+    async def _attempt(self, record: Record, attempts: int, handle: HandleRecord) -> _Step:
         try:
-            await self._handle(record)
+            rest = await handle(record)
         except asyncio.CancelledError as error:
             if _is_being_cancelled():
                 raise
@@ -247,7 +303,7 @@ class KeyedConcurrencyConsumer:
         except Exception as error:  # noqa: BLE001 - the policy decides
             failure = error
         else:
-            return True, 0.0
+            return _Step(is_done=rest is None, rest=rest)
         finally:
             self._progress_at = asyncio.get_running_loop().time()
         verdict = self._policy.decide(failure_kind(failure), attempts)
@@ -262,10 +318,11 @@ class KeyedConcurrencyConsumer:
             code=failure_code(failure),
         )
         if verdict.action is FailureAction.DEAD_LETTER:
-            return await self._give_up(record, failure_code(failure), attempts)
+            is_done, delay_seconds = await self._give_up(record, failure_code(failure), attempts)
+            return _Step(is_done, delay_seconds)
         if verdict.action is FailureAction.STOP:
             self._stop_for_good(failure_code(failure))
-        return False, verdict.delay_seconds
+        return _Step(delay_seconds=verdict.delay_seconds)
 
     async def _give_up(self, record: Record, reason: str, attempts: int) -> tuple[bool, float]:
         if not self._limit.allows_one_more(asyncio.get_running_loop().time()):

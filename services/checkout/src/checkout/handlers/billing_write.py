@@ -15,12 +15,12 @@ from billing_common.domain.provider_outcome import Certainty, ProviderFailure, c
 from checkout.decisions.answers import Answer, Asked, deadline_elapsed, refusal
 from checkout.decisions.claim import LeaseEnded
 from checkout.handlers.actions.registry import action_of_payload
-from checkout.handlers.claim import Claimed, InDoubt, claim
-from checkout.handlers.context import CheckoutContext, Target
+from checkout.handlers.claim import Claimed, InDoubt, Outcome, claim
+from checkout.handlers.context import CheckoutContext, Target, Unsettled
 from checkout.handlers.customer import ensure_customer, find_customer
 from checkout.handlers.existing import ClaimRequest
 from checkout.handlers.key_series import send
-from checkout.handlers.recovery import recover
+from checkout.handlers.recovery import begin_recovery
 from checkout.handlers.settlement import HeldOperation, settle
 from checkout.handlers.verification import verify
 from checkout.handlers.write_action import CustomerNeed
@@ -30,6 +30,15 @@ PROVIDER_RETRY_SECONDS: Final = 5
 
 async def execute(context: CheckoutContext, command: Command, payload: BillingWrite) -> Answer:
     """One effect at the provider, or why there is none. Safe to call again."""
+    begun = await begin_write(context, command, payload)
+    return begun if isinstance(begun, Answer) else await begun.finish()
+
+
+async def begin_write(
+    context: CheckoutContext, command: Command, payload: BillingWrite
+) -> Answer | Unsettled:
+    """As far as the order of the entity's commands matters: who claims, and who is answered from
+    what is stored. No slow call of another command is waited for, but for the first customer."""
     action = action_of_payload(payload)
     asked = Asked(command.operation_key, command.request_id)
     customer = await _customer(context, command, action.customer)
@@ -38,23 +47,48 @@ async def execute(context: CheckoutContext, command: Command, payload: BillingWr
     if command.deadline_at <= context.utc_now():
         return deadline_elapsed(asked)
     request = ClaimRequest(action, command, payload, customer)
-    outcome = await claim(context, request)
-    if isinstance(outcome, InDoubt):
-        evidence = await verify(context, outcome.sessions, until=command.deadline_at)
-        if command.deadline_at <= context.utc_now():
-            return deadline_elapsed(asked)
-        outcome = await claim(context, replace(request, evidence=evidence))
+    return await _begin(context, request, await claim(context, request))
+
+
+async def _begin(
+    context: CheckoutContext, request: ClaimRequest, outcome: Outcome
+) -> Answer | Unsettled:
     match outcome:
-        case InDoubt():
-            raise BugError("whoever has asked is not asked to ask again")
         case Answer():
             return outcome
         case LeaseEnded(row_id):
-            return await recover(context, Target(command.billable_entity_id, row_id), asked)
-        case Claimed(sent, lease):
-            target = Target(command.billable_entity_id, sent.row_id)
-            found = await send(context, action.steps, sent, lease, is_first_call=True)
-            return await settle(context, HeldOperation(action, target, lease, asked), found)
+            return await begin_recovery(context, Target(request.entity_id, row_id), request.asked)
+        case Claimed() | InDoubt():
+
+            async def finish() -> Answer:
+                return await _finish(context, request, outcome)
+
+            return Unsettled(finish)
+
+
+async def _finish(
+    context: CheckoutContext, request: ClaimRequest, outcome: Claimed | InDoubt
+) -> Answer:
+    if isinstance(outcome, InDoubt):
+        return await _ask_and_begin_again(context, request, outcome)
+    target = Target(request.entity_id, outcome.request.row_id)
+    steps, lease = request.action.steps, outcome.lease
+    found = await send(context, steps, outcome.request, lease, is_first_call=True)
+    return await settle(context, HeldOperation(request.action, target, lease, request.asked), found)
+
+
+async def _ask_and_begin_again(
+    context: CheckoutContext, request: ClaimRequest, doubt: InDoubt
+) -> Answer:
+    if request.evidence is not None:
+        raise BugError("whoever has asked is not asked to ask again")
+    deadline_at = request.command.deadline_at
+    evidence = await verify(context, doubt.sessions, until=deadline_at)
+    if deadline_at <= context.utc_now():
+        return deadline_elapsed(request.asked)
+    told = replace(request, evidence=evidence)
+    begun = await _begin(context, told, await claim(context, told))
+    return begun if isinstance(begun, Answer) else await begun.finish()
 
 
 async def _customer(

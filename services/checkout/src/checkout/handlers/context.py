@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from billing_common.domain.errors import PoisonError
 from billing_common.settings import LEASE_MARGIN_SECONDS
 from billing_common.storage.transaction import Database
 from billing_common.stripe_api.port import BillingProvider
+from checkout.decisions.answers import Answer
 
 
 class EntityUnknown(PoisonError):  # noqa: N818 - exceptions are facts here
@@ -60,6 +61,14 @@ class CheckoutContext:
         """Whether one provider call, at its longest, ends well before the lease does."""
         longest = self.provider_timeout_seconds + LEASE_MARGIN_SECONDS
         return self.monotonic() + longest <= lease.ends_at_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """Claimed, or found in doubt: what is left needs no order among the entity's commands, for the
+    locked rows decide from here on. `finish` may take as long as the provider does."""
+
+    finish: Callable[[], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from checkout.decisions.recovery import (
     lease_seconds,
 )
 from checkout.handlers.actions.registry import AnyAction, action_of_row
-from checkout.handlers.context import CheckoutContext, HeldLease, Target
+from checkout.handlers.context import CheckoutContext, HeldLease, Target, Unsettled
 from checkout.handlers.ending import EndRequest, end_operation
 from checkout.handlers.finalise import lock_target
 from checkout.handlers.key_series import send
@@ -52,9 +52,25 @@ async def recover(context: CheckoutContext, target: Target, asked: Asked) -> Ans
 
     Raises OperationUnknown when the entity has no such row.
     """
+    begun = await begin_recovery(context, target, asked)
+    return begun if isinstance(begun, Answer) else await begun.finish()
+
+
+async def begin_recovery(
+    context: CheckoutContext, target: Target, asked: Asked
+) -> Answer | Unsettled:
+    """R1; the provider and R2 are left to finish."""
     taken = await take_over(context, target, asked)
     if isinstance(taken, Answer):
         return taken
+
+    async def finish() -> Answer:
+        return await _go_on(context, target, taken, asked)
+
+    return Unsettled(finish)
+
+
+async def _go_on(context: CheckoutContext, target: Target, taken: Taken, asked: Asked) -> Answer:
     operation, lease = taken.operation, taken.lease
     action = action_of_row(operation)
     held = HeldOperation(action, target, lease, asked)
