@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stripe_double.engine.records import Record
 from stripe_double.engine.transactions import Transaction
+from stripe_double.resources.invoice_discounts import total_off
 from stripe_double.resources.proration import Debit
 
 _COLLECTION = "billed_time"
@@ -54,5 +55,5 @@ def note_invoice(tx: Transaction, invoice: Record) -> None:
             "type": "invoice_line_items",
         }
         period = line["period"]
-        debit = Debit(period["start"], period["end"], line["amount"])
+        debit = Debit(period["start"], period["end"], line["amount"] - total_off(line))
         note_debit(tx, details["subscription_item"], debit, source)

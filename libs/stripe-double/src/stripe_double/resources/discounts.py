@@ -1,8 +1,7 @@
 """Discounts: a coupon given to a subscription, an invoice or a Checkout Session.
 
-For whoever makes lines: `chosen` reads the `discounts` parameter, `give` makes the discount of a
-subscription or invoice and counts the redemption, `running` tells which still apply, `discounted`
-(in `discounting`) does the arithmetic, and `line_amounts` and `totals` render it.
+`chosen` reads a `discounts` parameter, `give` makes the discount and counts the redemption,
+`running` tells which still apply. `invoice_discounts` puts them on the lines of an invoice.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from stripe_double.resources import coupons, promotion_codes
 from stripe_double.resources.periods import period_end
 
 MAX_DISCOUNTS = 20
+_USED = "discount.used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,43 +129,44 @@ def coupon_of(tx: Transaction, discount: Record) -> Record:
     return tx.store.find("coupon", discount["source"]["coupon"]) or {}
 
 
-def running(tx: Transaction, discount_ids: Iterable[str], *, now: int) -> list[Record]:
-    """Those of the discounts that still apply to a period that starts at `now`, in order.
+def running(tx: Transaction, discount_ids: Iterable[str], *, at: int) -> list[Record]:
+    """Those of the discounts that apply to a period that starts at `at`, in order.
 
-    One whose coupon is for `once` applies until `after_use` took it back.
+    One whose coupon is for `once` applies to one invoice only, see `note_use`.
     """
     found = (tx.find("discount", discount_id) for discount_id in discount_ids)
-    return [d for d in found if d is not None and (d["end"] is None or now < d["end"])]
-
-
-def after_use(tx: Transaction, discount_ids: Iterable[str], *, now: int) -> list[str]:
-    """Which discounts stay on a subscription after an invoice used them at `now`: those for once
-    and those that ran out are taken back."""
-    kept = []
-    for discount_id in discount_ids:
-        discount = tx.find("discount", discount_id)
-        if discount is None:
-            continue
-        once = coupon_of(tx, discount)["duration"] == "once"
-        if once or (discount["end"] is not None and discount["end"] <= now):
-            take_back(tx, discount)
-        else:
-            kept.append(discount_id)
-    return kept
-
-
-def line_amounts(amounts: Sequence[int], discount_ids: Sequence[str]) -> list[JsonObject]:
-    """`discount_amounts` of one line: what each discount took off it."""
     return [
-        {"amount": amount, "discount": discount_id}
-        for amount, discount_id in zip(amounts, discount_ids, strict=True)
+        discount
+        for discount in found
+        if discount is not None
+        and (discount["end"] is None or at < discount["end"])
+        and tx.store.find(_USED, discount["id"]) is None
     ]
 
 
-def totals(taken: Sequence[Sequence[int]], discount_ids: Sequence[str]) -> list[JsonObject]:
-    """`total_discount_amounts` of an invoice, from `discounted`'s answer."""
-    sums = [sum(line[index] for line in taken) for index in range(len(discount_ids))]
-    return line_amounts(sums, discount_ids)
+def coupons_of(tx: Transaction, subscription: Record, *, at: int) -> list[Record]:
+    """The coupons that apply to a period of the subscription that starts at `at`."""
+    return [coupon_of(tx, one) for one in running(tx, subscription["discounts"], at=at)]
+
+
+def note_use(tx: Transaction, discount_ids: Iterable[str]) -> None:
+    """These took something off an invoice: those for once apply to no other."""
+    for discount_id in discount_ids:
+        discount = tx.find("discount", discount_id)
+        if discount is not None and coupon_of(tx, discount)["duration"] == "once":
+            tx.keep(_USED, {"id": discount_id})
+
+
+def end_used(tx: Transaction, subscription: Record) -> JsonObject:
+    """The subscription without the discounts that were for once, or ran out."""
+    kept = [discount["id"] for discount in running(tx, subscription["discounts"], at=tx.now)]
+    if kept == subscription["discounts"]:
+        return dict(subscription)
+    for discount_id in subscription["discounts"]:
+        discount = tx.find("discount", discount_id)
+        if discount is not None and discount_id not in kept:
+            take_back(tx, discount)
+    return tx.change(subscription, "customer.subscription.updated", discounts=kept)
 
 
 def _end(now: int, coupon: Record) -> int | None:

@@ -7,10 +7,12 @@ from stripe_double.engine.transactions import Transaction
 from stripe_double.resources import (
     billing_timers,
     customer_credit,
+    discounts,
     invoice_charging,
     subscription_following,
 )
 from stripe_double.resources.invoice_charging import Outcome
+from stripe_double.resources.invoice_discounts import total_off
 from stripe_double.resources.invoice_states import (
     amounts,
     retry_at,
@@ -37,7 +39,7 @@ def finalize(tx: Transaction, invoice: Record, *, auto_advance: bool | None = No
         {
             **invoice,
             **transition(invoice, "finalize", finalized_at=tx.now),
-            **amounts(invoice["total"], due=due, paid=0),
+            **amounts(invoice["total"], due=due, paid=0, discount=total_off(invoice)),
             "automatically_finalizes_at": None,
             "auto_advance": True if auto_advance is None else auto_advance,
             "effective_at": invoice["effective_at"] or tx.now,
@@ -56,11 +58,20 @@ def finalize(tx: Transaction, invoice: Record, *, auto_advance: bool | None = No
     if due > 0:
         invoice_charging.open_intent(tx, after)
     tx.emit("invoice.finalized", after)
+    _end_discounts(tx, after)
     if due == 0:
         return mark_paid(tx, after)
     if after["collection_method"] == "send_invoice":
         billing_timers.start(tx, "invoice_overdue", after, at=after["due_date"])
     return after
+
+
+def _end_discounts(tx: Transaction, invoice: Record) -> None:
+    """The subscription of a finalized invoice loses the discounts that were for once."""
+    subscription_id = subscription_of(invoice)
+    subscription = tx.find("subscription", subscription_id) if subscription_id else None
+    if subscription is not None and invoice["discounts"]:
+        discounts.end_used(tx, subscription)
 
 
 def attempt(

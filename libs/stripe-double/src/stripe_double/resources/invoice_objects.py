@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from stripe_double.engine.errors import not_modelled
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
+from stripe_double.resources import discounts, invoice_discounts
 from stripe_double.resources.invoice_lines import UNSAVED, saved
 from stripe_double.resources.invoice_states import DRAFT_SECONDS, amounts
 from stripe_double.wire.lists import listing
@@ -45,6 +47,8 @@ def new_invoice(
     )
     if invoice["collection_method"] == "send_invoice":
         invoice = tx.put({**invoice, "next_payment_attempt": None})
+    used = [part["discount"] for part in invoice["total_discount_amounts"] if part["amount"]]
+    discounts.note_use(tx, used)
     tx.emit("invoice.created", invoice)
     return invoice
 
@@ -61,12 +65,16 @@ def draft(
 ) -> JsonObject:
     """A draft that is not stored. Without `invoice_id` its lines keep the ids they have."""
     lines = [saved(tx, line, invoice_id) if invoice_id else line for line in lines]
-    total = sum(int(line["amount"]) for line in lines)
     by_subscription = {} if subscription is None else _of_subscription(tx, subscription)
+    given = [] if subscription is None else subscription["discounts"]
+    lines, discounted = invoice_discounts.applied(tx, lines, given)
+    off = invoice_discounts.total_off(discounted)
+    total = sum(int(line["amount"]) for line in lines) - off
     return {
         **_identity(tx, invoice_id, customer, currency),
         **_state(billing_reason),
-        **amounts(total, due=max(0, total), paid=0),
+        **amounts(total, due=max(0, total), paid=0, discount=off),
+        **discounted,
         "lines": listing(lines, url=f"/v1/invoices/{invoice_id or 'upcoming'}/lines"),
         **by_subscription,
     }
@@ -74,6 +82,8 @@ def draft(
 
 def with_lines(invoice: Record, lines: Sequence[Record]) -> JsonObject:
     """The fields of a draft that now has exactly these lines."""
+    if invoice["discounts"]:
+        raise not_modelled("other lines on a draft that has discounts", param="lines")
     total = sum(int(line["amount"]) for line in lines)
     return {
         "lines": {**invoice["lines"], "data": list(lines)},

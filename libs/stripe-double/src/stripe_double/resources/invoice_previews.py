@@ -7,6 +7,7 @@ from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
 from stripe_double.resources import subscription_updates
 from stripe_double.resources.clock_time import stand_at
+from stripe_double.resources.invoice_discounts import total_off
 from stripe_double.resources.invoice_items import pending_for
 from stripe_double.resources.invoice_lines import describe, invoice_item_line, pricing
 from stripe_double.resources.invoice_objects import draft
@@ -150,7 +151,7 @@ def _shown(
     due, ending = settled_balance(preview["total"], customer["balance"])
     return {
         **preview,
-        **amounts(preview["total"], due=due, paid=0),
+        **amounts(preview["total"], due=due, paid=0, discount=total_off(preview)),
         "id": f"upcoming_in_{token}",
         "created": at,
         "ending_balance": ending,

@@ -62,14 +62,17 @@ def settled_balance(total: int, balance: int) -> tuple[int, int]:
     return due, total + balance - due
 
 
-def amounts(total: int, *, due: int, paid: int) -> JsonObject:
-    """The amount fields of an invoice that asks `due` and has got `paid`."""
+def amounts(total: int, *, due: int, paid: int, discount: int = 0) -> JsonObject:
+    """The amount fields of an invoice that asks `due` and has got `paid`.
+
+    `total` is what the lines come to after `discount` was taken off.
+    """
     return {
         "amount_due": due,
         "amount_paid": paid,
         "amount_remaining": due - paid,
-        "subtotal": total,
-        "subtotal_excluding_tax": total,
+        "subtotal": total + discount,
+        "subtotal_excluding_tax": total + discount,
         "total": total,
         "total_excluding_tax": total,
     }

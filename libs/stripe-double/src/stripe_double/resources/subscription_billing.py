@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
-from stripe_double.resources import billed_time, invoice_collection
+from stripe_double.resources import (
+    billed_time,
+    discounts,
+    invoice_collection,
+    invoice_discounts,
+)
 from stripe_double.resources.invoice_items import pending_for, put_on
 from stripe_double.resources.invoice_lines import invoice_item_line, period_line
 from stripe_double.resources.invoice_objects import new_invoice
@@ -62,10 +69,22 @@ def bill(
     return invoice
 
 
-def due_of(tx: Transaction, subscription: Record, lines: list[JsonObject]) -> int:
-    """What an invoice with these lines would ask, the customer's balance applied."""
+def due_of(
+    tx: Transaction,
+    subscription: Record,
+    lines: list[JsonObject],
+    *,
+    coupons: Sequence[Record] | None = None,
+) -> int:
+    """What an invoice with these lines would ask, the customer's balance applied.
+
+    `coupons`: those of a subscription that begins; None: those that the subscription has.
+    """
     customer = tx.store.find("customer", subscription["customer"]) or {}
     total = sum(int(line["amount"]) for line in lines)
+    if coupons is None:
+        coupons = discounts.coupons_of(tx, subscription, at=tx.now)
+    total -= invoice_discounts.taken_off(lines, coupons)
     return settled_balance(total, customer["balance"])[0]
 
 

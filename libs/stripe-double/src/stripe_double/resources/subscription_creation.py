@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from stripe_double.engine.errors import ApiError, card_declined, invalid_request
@@ -9,12 +10,15 @@ from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
 from stripe_double.resources import metadata, subscription_billing
 from stripe_double.resources.clock_time import stand_at
+from stripe_double.resources.discounts import Choice, chosen
 from stripe_double.resources.invoice_items import new_invoice_item
 from stripe_double.resources.invoice_lines import describe, pricing
 from stripe_double.resources.item_prices import one_time_price, quantity_of
 from stripe_double.resources.operations import Call
 from stripe_double.resources.periods import longest_seconds, period_at, period_end
 from stripe_double.resources.proration import remaining
+from stripe_double.resources.subscription_cancellation import note_terms
+from stripe_double.resources.subscription_discounts import given_to
 from stripe_double.resources.subscription_fields import (
     ending,
     plain_fields,
@@ -34,6 +38,7 @@ class Beginning:
     record: JsonObject
     amounts: dict[str, int] = field(default_factory=dict)
     extras: list[JsonObject] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
 
 
 def create(tx: Transaction, call: Call) -> JsonObject | ApiError:
@@ -52,7 +57,9 @@ def begin(
     """Store the subscription, bill its first period, collect: the subscription, or a 402."""
     record = beginning.record
     lines = begun_lines(tx, beginning)
-    due = subscription_billing.due_of(tx, record, [*lines, *beginning.extras])
+    due = subscription_billing.due_of(
+        tx, record, [*lines, *beginning.extras], coupons=[one.coupon for one in beginning.choices]
+    )
     asks = due > 0 and record["collection_method"] == "charge_automatically"
     if asks and payment_behavior != "default_incomplete":
         _require_method(tx, record, customer)
@@ -64,6 +71,7 @@ def begin(
         record = {**record, "status": "incomplete"}
     for extra in beginning.extras:
         new_invoice_item(tx, customer, **extra)
+    record = {**record, "discounts": given_to(tx, record, beginning.choices)}
     return open_account(tx, record, beginning.amounts, payment_behavior=payment_behavior)
 
 
@@ -85,6 +93,8 @@ def open_account(
     Without `payment_behavior` the invoice stays an hour's draft, as for one that is sent.
     """
     subscription = tx.put(record)
+    if subscription["cancel_at"] is not None and not subscription["cancel_at_period_end"]:
+        note_terms(tx, subscription["id"], prorates=True)
     _adopt_currency(tx, subscription)
     automatic = subscription["collection_method"] == "charge_automatically"
     invoice = subscription_billing.bill(
@@ -144,15 +154,30 @@ def decide_beginning(tx: Transaction, customer: Record, params: JsonObject) -> B
         _extra(tx, record, one, f"add_invoice_items[{index}]")
         for index, one in enumerate(params.get("add_invoice_items") or [])
     ]
-    return Beginning(record, amounts, extras)
+    choices = chosen(
+        tx,
+        params.get("discounts"),
+        customer=customer["id"],
+        amount=sum(item_amount(item) for item in items),
+        currency=currency,
+    )
+    return Beginning(record, amounts, extras, choices)
 
 
 def subscription_from_session(
-    tx: Transaction, *, customer: Record, method: Record | None, lines: list[Record], data: Record
+    tx: Transaction,
+    *,
+    customer: Record,
+    method: Record | None,
+    lines: list[Record],
+    data: Record,
+    choices: Sequence[Choice] = (),
+    session: str | None = None,
 ) -> JsonObject:
     """The subscription that a completed Checkout Session makes, its first invoice collected.
 
-    `lines` are session line items, `data` is `subscription_data`. The buyer has paid by now: it is
+    `lines` are session line items, `data` is `subscription_data`, `choices` are the coupons of the
+    session. The buyer has paid by now: it is
     announced as the settings say (`subscription_starts_as`).
     """
     subscription_id = tx.new_id("subscription")
@@ -172,6 +197,7 @@ def subscription_from_session(
         trial_settings=trial_settings(dict(data), None),
         trial_start=tx.now if trial_end else None,
     )
+    record = {**record, "discounts": given_to(tx, record, choices, session=session)}
     return open_account(tx, record, {}, payment_behavior="allow_incomplete")
 
 

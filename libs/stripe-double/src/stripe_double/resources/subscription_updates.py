@@ -19,6 +19,7 @@ from stripe_double.resources.invoice_items import pending_for
 from stripe_double.resources.invoice_lines import invoice_item_line, period_line
 from stripe_double.resources.invoice_states import settled_balance
 from stripe_double.resources.operations import Call
+from stripe_double.resources.subscription_cancellation import note_terms
 from stripe_double.resources.subscription_changes import (
     Moment,
     Plan,
@@ -27,6 +28,7 @@ from stripe_double.resources.subscription_changes import (
     differ,
     plan_change,
 )
+from stripe_double.resources.subscription_discounts import check_prorations, replaced
 from stripe_double.resources.subscription_fields import (
     checked_trial_end,
     ending,
@@ -81,7 +83,13 @@ def update(tx: Transaction, call: Call) -> JsonObject | ApiError:
 def change(tx: Transaction, before: Record, params: JsonObject) -> JsonObject | ApiError:
     """The subscription after an update with these parameters, or the 402 of its invoice."""
     _check_allowed(before, params)
+    if params.get("cancel_at"):
+        note_terms(tx, before["id"], prorates=params.get("proration_behavior") != "none")
+    if "discounts" in params:
+        discounted = replaced(tx, before, params["discounts"])
+        before = tx.change(before, "customer.subscription.updated", **discounted)
     decision = decide(tx, before, params)
+    check_prorations(tx, before, decision.plan)
     behavior = params.get("payment_behavior") or "allow_incomplete"
     if decision.plan is None:
         return _write(tx, before, decision.values)

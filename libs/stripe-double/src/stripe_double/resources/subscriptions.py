@@ -55,6 +55,7 @@ _EXTRAS = (
     "add_invoice_items[].price_data.currency add_invoice_items[].price_data.product "
     "add_invoice_items[].price_data.unit_amount"
 )
+_DISCOUNTS = "discounts discounts[].coupon discounts[].promotion_code"
 _DETAILS = "cancellation_details.comment cancellation_details.feedback"
 _NOT_FROM_PLAN = {"trial_from_plan": frozenset({False})}
 OPERATIONS = (
@@ -63,7 +64,7 @@ OPERATIONS = (
         "POST /v1/subscriptions",
         create,
         f"customer currency billing_cycle_anchor billing_mode.type trial_period_days {PLAIN} "
-        f"{_ITEMS} {_EXTRAS}",
+        f"{_ITEMS} {_EXTRAS} {_DISCOUNTS}",
         {
             **_NOT_FROM_PLAN,
             "billing_mode.type": frozenset({"flexible"}),
@@ -84,6 +85,7 @@ OPERATIONS = (
         "POST /v1/subscriptions/{id}",
         update,
         f"billing_cycle_anchor.type proration_date {PLAIN} {_ITEMS} items[].id items[].deleted "
+        f"{_DISCOUNTS} discounts[].discount "
         "items[].metadata "
         f"pause_collection pause_collection.behavior pause_collection.resumes_at {_DETAILS}",
         _NOT_FROM_PLAN,
