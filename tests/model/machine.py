@@ -41,7 +41,9 @@ class Setup:
 
     sessions_max    creates beyond it do not reach Stripe (per intent)
     zombies_max     requests under way that nobody waits for
+    keys            the length of an operation's key series
     forgotten_from  the age from which Stripe may forget a key
+    has_tiredness   recovery may give up long before the deadline
     """
 
     workers: int = 2
@@ -55,6 +57,7 @@ class Setup:
     has_foreign_subscription: bool = False
     has_dashboard: bool = False
     has_events: bool = True
+    has_tiredness: bool = False
     bugs: frozenset[str] = frozenset()
 
     def with_bugs(self, *names: str) -> Setup:
@@ -172,7 +175,7 @@ def _events(setup: Setup, world: World) -> Iterator[Step]:
         if "event_ignores_status" in setup.bugs and session.status == EXPIRED:
             op = world.ops[session.intent]
             if op is not None:
-                ended = Op(rules.after(rules.PENDING, ELAPSED), False, number, False)
+                ended = Op(rules.after(rules.PENDING, ELAPSED), False, number, False, op.key)
                 ops = put(world.ops, session.intent, ended)
         if (ops, rows) != (world.ops, world.rows):
             label = f"the event tells that session {number} is {session.status}"
@@ -260,91 +263,117 @@ def _begin(setup: Setup, world: World, number: int) -> Iterator[Step]:
                 yield from _claim(setup, world, number, intent)
         elif op.status == rules.PENDING and not op.is_leased:
             yield _take_over(setup, world, number, intent, op)
+            if setup.has_tiredness:
+                tired = _take_over(setup, world, number, intent, op, is_tired=True)
+                yield tired._replace(is_benign=False)
 
 
 def _claim(setup: Setup, world: World, number: int, intent: int) -> Iterator[Step]:
     is_taken = any(op is not None and op.status == rules.PENDING for op in world.ops)
     if is_taken and "two_may_be_pending" not in setup.bugs:
         return
-    lapsed = _lapsed_unasked(setup, world)
-    if lapsed is not None:
-        asking = ("ask", lapsed, True, _bound_session(world, lapsed), False)
-        yield Step(f"w must ask about intent {lapsed} first", _with_worker(world, number, asking))
-        return
-    verdict, rows = rules.admit(
-        world.ages,
-        world.rows,
-        known_subscriptions(world),
-        foreign=world.foreign,
-        frees_at_lapse="frees_at_lapse" in setup.bugs,
-    )
-    if "blocks_are_ignored" in setup.bugs and verdict == "blocked":
-        verdict = "admitted"
-    if rows != world.rows:
-        yield Step("Tx A ends what has lapsed", world._replace(rows=rows))
-    world = world._replace(rows=rows)
-    if verdict == "refused":
-        ended = Op(rules.after(rules.PENDING, REFUSED), False, None, False)
-        refused = world._replace(ops=put(world.ops, intent, ended))
-        yield Step(f"Tx A refuses intent {intent}", refused)
-    elif verdict == "admitted":
-        claimed = world._replace(ops=put(world.ops, intent, Op(rules.PENDING, True, None, False)))
-        worker = ("create", intent, True, 0, True)
-        yield Step(f"w claims intent {intent} (Tx A)", _with_worker(claimed, number, worker))
+    yield from _tx_a(setup, world, number, intent, None)
 
 
-def _bound_session(world: World, intent: int) -> int | None:
-    row = world.rows[intent]
-    return None if row is None else row.session
-
-
-def _lapsed_unasked(setup: Setup, world: World) -> int | None:
-    """An intent whose open session is past its time: only Stripe knows how it ended."""
+def _tx_a(
+    setup: Setup, world: World, number: int, intent: int, evidence: tuple[rules.Told, ...] | None
+) -> Iterator[Step]:
     if "frees_at_lapse" in setup.bugs:
-        return None
-    for intent, row in enumerate(world.rows):
-        is_open = row is not None and row.status == rules.ROW_OPEN and row.session is not None
-        if is_open and row is not None and not rules.is_blocking(row, world.ages[intent]):
-            return intent
-    return None
+        world = _free_at_lapse(world)
+    subs = known_subscriptions(world)
+    is_blocked, doubts, rows = rules.clear_way(
+        world.ages, world.rows, subs, foreign=world.foreign, evidence=evidence
+    )
+    done = _with_worker(world, number, IDLE)._replace(rows=rows)
+    if doubts:
+        asking = ("verify", intent, True, doubts[0])
+        label = f"Tx A: intent {doubts[0]} is in doubt, w asks Stripe first"
+        yield Step(label, _with_worker(world._replace(rows=rows), number, asking))
+    elif is_blocked and "blocks_are_ignored" not in setup.bugs:
+        yield Step(f"Tx A: intent {intent} is blocked", done)
+    elif not rules.may_buy(subs, foreign=world.foreign):
+        ended = Op(rules.after(rules.PENDING, REFUSED), False, None, False)
+        refused = done._replace(ops=put(world.ops, intent, ended))
+        yield Step(f"Tx A refuses intent {intent}", refused)
+    else:
+        claimed = put(world.ops, intent, Op(rules.PENDING, True, None, False))
+        worker = ("create", intent, True, 0, True, 1)
+        begun = _with_worker(done, done.workers.index(IDLE), worker)._replace(ops=claimed)
+        yield Step(f"w claims intent {intent} (Tx A)", begun)
 
 
-def _ask(world: World, number: int, worker: Worker) -> Iterator[Step]:
-    """The provider is asked outside any transaction; then the row is moved by its table."""
-    _, intent, _, session, status = worker
+def _free_at_lapse(world: World) -> World:
+    rows = tuple(
+        Row(rules.ROW_EXPIRED, row.session)
+        if row is not None
+        and row.status == rules.ROW_OPEN
+        and not rules.is_blocking(row, world.ages[intent])
+        else row
+        for intent, row in enumerate(world.rows)
+    )
+    return world._replace(rows=rows)
+
+
+def _verify(world: World, number: int, worker: Worker) -> Iterator[Step]:
+    """By the id that is bound, or for a hold by listing. What is still open is expired, one by
+    one; then Tx A again, with what was learned."""
+    _, intent, _, doubt = worker
+    assert isinstance(doubt, int)
+    row = world.rows[doubt]
+    bound = None if row is None else row.session
+    ours = [n for n, s in enumerate(world.stripe) if s.intent == doubt and bound in (None, n)]
+    ours.sort(key=lambda n: (_PREFERENCE[world.stripe[n].status], n))
+    seen = tuple((n, world.stripe[n].status) for n in ours)
+    asked = ("learn", intent, True, doubt, seen)
+    yield Step(f"w asks Stripe about intent {doubt}", _with_worker(world, number, asked))
+
+
+def _learn(setup: Setup, world: World, number: int, worker: Worker) -> Iterator[Step]:
+    _, intent, _, doubt, seen = worker
+    assert isinstance(seen, tuple)
     assert isinstance(intent, int)
-    assert isinstance(session, int)
-    if status is False:
-        told = ("ask", intent, True, session, world.stripe[session].status)
-        yield Step(f"w retrieves lapsed session {session}", _with_worker(world, number, told))
+    assert isinstance(doubt, int)
+    for place, (session, status) in enumerate(seen):
+        if status != OPEN:
+            continue
+        stripe, now = world.stripe, world.stripe[session].status
+        if now == OPEN:
+            now = EXPIRED
+            stripe = put(stripe, session, stripe[session]._replace(status=now))
+        told = ("learn", intent, True, doubt, put(seen, place, (session, now)))
+        expired = world._replace(stripe=stripe)
+        label = f"w expires session {session}: {now}"
+        yield Step(label, _with_worker(expired, number, told))
+        if stripe != world.stripe:
+            lost = _with_worker(expired, number, IDLE)
+            yield Step(label + ", and the answer is lost", lost, is_benign=False)
         return
-    done, row = _with_worker(world, number, IDLE), world.rows[intent]
-    event = {PAID: "completed", EXPIRED: "expired"}.get(str(status))
-    if row is not None and row.session == session and event is not None:
-        moved = rules.session_after(row.status, event)
-        if moved is not None:
-            done = done._replace(rows=put(done.rows, intent, Row(moved, session)))
-    yield Step(f"w stores that session {session} is {status}", done)
+    paid = [one for one in seen if one[1] == PAID]
+    evidence = tuple((doubt, *one) for one in (paid or list(seen))[:1])
+    yield from _tx_a(setup, world, number, intent, evidence)
 
 
-def _take_over(setup: Setup, world: World, number: int, intent: int, op: Op) -> Step:
+def _take_over(
+    setup: Setup, world: World, number: int, intent: int, op: Op, *, is_tired: bool = False
+) -> Step:
     """R1: the lease version grows, so every other holder is stale from now on."""
     stale = tuple(
         (worker[0], worker[1], False, *worker[3:])
-        if len(worker) > 1 and worker[1] == intent
+        if len(worker) > 1 and worker[1] == intent and worker[0] not in ("verify", "learn")
         else worker
         for worker in world.workers
     )
     taken = world._replace(workers=stale, ops=put(world.ops, intent, op._replace(is_leased=True)))
-    choice = rules.recover(intent, op, world.ages[intent])
+    choice = rules.recover(intent, op, world.ages[intent], is_tired=is_tired)
     worker: Worker
     match choice:
         case ("retrieve", session):
             worker = ("retrieve", intent, True, session, False)
         case ("end", event, has_hold):
-            worker = ("end", intent, True, event, has_hold and "no_hold" not in setup.bugs)
+            has_hold = has_hold and "no_hold" not in setup.bugs
+            worker = ("look" if has_hold else "end", intent, True, event, has_hold)
         case _:
-            worker = ("create", intent, True, 0, False)
+            worker = ("create", intent, True, op.key, False, 1)
     if "absence_is_failure" in setup.bugs and choice == ("repeat",):
         ours = [n for n, session in enumerate(world.stripe) if session.intent == intent]
         if not ours:
@@ -363,18 +392,20 @@ def _work(setup: Setup, world: World, number: int, worker: Worker) -> Iterator[S
             yield from _send_create(setup, world, number, worker)
         case "retrieve":
             yield _retrieve(world, number, worker)
-        case "list":
+        case "list" | "look" | "others":
             yield from _list(setup, world, number, worker)
+        case "verify":
+            yield from _verify(world, number, worker)
+        case "learn":
+            yield from _learn(setup, world, number, worker)
         case "found":
             yield from _tx_b(setup, world, number, worker)
-        case "ask":
-            yield from _ask(world, number, worker)
         case "end":
             yield from _end(setup, world, number, worker)
 
 
 def _send_create(setup: Setup, world: World, number: int, worker: Worker) -> Iterator[Step]:
-    _, intent, is_fresh, key, is_first = worker
+    _, intent, is_fresh, key, is_first, call = worker
     assert isinstance(intent, int)
     assert isinstance(key, int)
     gone = _with_worker(world, number, IDLE)
@@ -398,17 +429,21 @@ def _send_create(setup: Setup, world: World, number: int, worker: Worker) -> Ite
             yield Step(label + ", and the answer is lost", lost, is_benign=False)
         match outcome.word, outcome.what:
             case "session", int(session):
-                next_worker: Worker = ("found", intent, is_fresh, session, OPEN, ())
+                kind = "others" if key else "found"
+                next_worker: Worker = (kind, intent, is_fresh, session, OPEN, ())
             case "replay", int(session) if session != SAVED_500:
-                next_worker = ("retrieve", intent, is_fresh, session, is_first)
+                next_worker = ("retrieve", intent, is_fresh, session, key)
             case "replay", _:
-                next_worker = ("list", intent, is_fresh, key, is_first)
+                next_worker = ("list", intent, is_fresh, key, call)
             case "refused", _:
                 next_worker = ("end", intent, is_fresh, REFUSED, False)
             case _:
                 next_worker = IDLE
         answered = _with_worker(outcome.world, number, next_worker)
         yield Step(label, answered, outcome.is_benign)
+        if outcome.word.startswith("500"):
+            told = _with_worker(outcome.world, number, ("list", intent, is_fresh, key, call))
+            yield Step(label + ", not to be retried", told, is_benign=False)
         if "url_before_bind" in setup.bugs and outcome.word == "session":
             shown = outcome.world.stripe[outcome.what]._replace(is_out=True)  # type: ignore[index]
             early = answered._replace(stripe=put(answered.stripe, outcome.what or 0, shown))
@@ -416,31 +451,52 @@ def _send_create(setup: Setup, world: World, number: int, worker: Worker) -> Ite
 
 
 def _retrieve(world: World, number: int, worker: Worker) -> Step:
-    _, intent, is_fresh, session, _ = worker
+    _, intent, is_fresh, session, key = worker
     assert isinstance(session, int)
-    found = ("found", intent, is_fresh, session, world.stripe[session].status, ())
+    kind = "others" if key else "found"
+    found = (kind, intent, is_fresh, session, world.stripe[session].status, ())
     return Step(f"w retrieves session {session}", _with_worker(world, number, found))
 
 
 def _list(setup: Setup, world: World, number: int, worker: Worker) -> Iterator[Step]:
-    _, intent, is_fresh, key, is_first = worker
-    assert isinstance(key, int)
+    """`list` after a stored 5xx, `look` before a hold, `others` after a later key of the series:
+    then the session that was found stays first, whatever else is there."""
+    kind, intent, is_fresh, what, more = worker[:5]
     ours = sorted(
         (n for n, session in enumerate(world.stripe) if session.intent == intent),
         key=lambda n: (_PREFERENCE[world.stripe[n].status], n),
     )
-    if ours:
+    if kind == "others":
+        ours.remove(what)  # type: ignore[arg-type]
+        loose = tuple(n for n in ours if world.stripe[n].status == OPEN)
+        found = ("found", intent, is_fresh, what, more, loose)
+        yield Step("w looks for others of the intent", _with_worker(world, number, found))
+    elif ours:
         loose = tuple(n for n in ours[1:] if world.stripe[n].status == OPEN)
         found = ("found", intent, is_fresh, ours[0], world.stripe[ours[0]].status, loose)
         yield Step(f"w finds session {ours[0]} by listing", _with_worker(world, number, found))
+    elif kind == "look":
+        ending = ("end", intent, is_fresh, what, more)
+        yield Step("w lists nothing before the hold", _with_worker(world, number, ending))
     elif "absence_is_failure" in setup.bugs:
         ending = ("end", intent, is_fresh, REFUSED, False)
         yield Step("w lists nothing and decides FAILED", _with_worker(world, number, ending))
-    elif key + 1 < setup.keys:
-        again = ("create", intent, is_fresh, key + 1, is_first)
-        yield Step(f"w lists nothing and takes key {key + 1}", _with_worker(world, number, again))
     else:
-        yield Step("w lists nothing and leaves it pending", _with_worker(world, number, IDLE))
+        yield _next_key(setup, world, number, worker)
+
+
+def _next_key(setup: Setup, world: World, number: int, worker: Worker) -> Step:
+    """Stored before it is sent, under the lease; at most two calls in one go."""
+    _, intent, is_fresh, key, call = worker
+    assert isinstance(intent, int)
+    assert isinstance(key, int)
+    op = world.ops[intent]
+    is_ours = op is not None and op.status == rules.PENDING and is_fresh and op.key == key
+    if op is None or not is_ours or call != 1 or key + 1 >= setup.keys:
+        return Step("w lists nothing and leaves it", _with_worker(world, number, IDLE))
+    stored = world._replace(ops=put(world.ops, intent, op._replace(key=key + 1)))
+    again = ("create", intent, is_fresh, key + 1, False, 2)
+    return Step(f"w lists nothing and stores key {key + 1}", _with_worker(stored, number, again))
 
 
 def _tx_b(setup: Setup, world: World, number: int, worker: Worker) -> Iterator[Step]:
@@ -454,7 +510,7 @@ def _tx_b(setup: Setup, world: World, number: int, worker: Worker) -> Iterator[S
     if "no_fence" in setup.bugs:
         is_fresh = True
     if "no_status_guard" in setup.bugs and op.status != rules.PENDING:
-        believed = Op(rules.PENDING, True, op.session, False)
+        believed = Op(rules.PENDING, True, op.session, False, op.key)
     decision = rules.finalise(
         intent,
         world.ages,
@@ -504,7 +560,7 @@ def _end(setup: Setup, world: World, number: int, worker: Worker) -> Iterator[St
         yield Step(f"the end of intent {intent} is fenced", done)
         return
     rows = rules.hold(intent, op, world.ages, world.rows) if has_hold else world.rows
-    ended = Op(rules.after(rules.PENDING, str(event)), False, op.session, False)
+    ended = Op(rules.after(rules.PENDING, str(event)), False, op.session, False, op.key)
     yield Step(
         f"w ends intent {intent} as {ended.status}" + (" behind a hold" if has_hold else ""),
         done._replace(ops=put(done.ops, intent, ended), rows=rows),

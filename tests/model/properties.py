@@ -68,7 +68,8 @@ def _free_too_early(setup: Setup, world: World) -> str | None:
     can still come into being. Not asked when keys are forgotten sooner than Stripe does."""
     if setup.forgotten_from < rules.KEYS_FORGOTTEN or not is_free(world):
         return None
-    held = {worker[3] for worker in world.workers if worker[0] in ("found", "retrieve")}
+    held = {worker[3] for worker in world.workers if worker[0] in ("found", "retrieve", "others")}
+    held |= {n for worker in world.workers if worker[0] == "found" for n in worker[5]}  # type: ignore[attr-defined]
     for number, session in enumerate(world.stripe):
         if session.status == OPEN and number not in world.jobs and number not in held:
             return "the entity may buy again while a session of it is open at Stripe"

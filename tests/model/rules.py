@@ -14,6 +14,7 @@ from typing import Final
 
 from tests.model.world import OPEN, PAID, Op, Row
 
+from billing_common.contracts.commands import StartSubscriptionCheckout
 from billing_common.domain.checkout_session import (
     SESSION,
     CheckoutSession,
@@ -39,10 +40,11 @@ from billing_common.domain.subscription import Subscription, SubscriptionStatus
 from checkout.decisions.answers import Asked
 from checkout.decisions.blockade import Evidence, decide_blockade
 from checkout.decisions.checkout_params import SCHEMA_VERSION
-from checkout.decisions.deadlines import EXPIRY_DISTANCE_MIN, Deadlines, session_deadlines
-from checkout.decisions.finalisation import Binding, CleanUp, Standing, decide_standing
+from checkout.decisions.deadlines import EXPIRY_DISTANCE_MIN, session_deadlines
+from checkout.decisions.finalisation import Binding, Standing, decide_standing
 from checkout.decisions.frozen_request import freeze
 from checkout.decisions.recovery import (
+    RECOVERY_ATTEMPTS_MAX,
     End,
     FinishKnown,
     decide_hold,
@@ -71,41 +73,12 @@ ENTITY: Final = 1
 
 
 def _frozen_at(moment: datetime) -> FrozenRequest:
-    deadlines = session_deadlines(moment)
-    verdict = decide_subscription_checkout(_situation((), deadlines, moment))
-    assert isinstance(verdict, Admitted)
     return freeze(
-        verdict.params,
+        {"customer": "cus_1"},
         schema_version=SCHEMA_VERSION,
         provenance=PROVENANCE,
-        deadlines=deadlines,
+        deadlines=session_deadlines(moment),
         now=moment,
-    )
-
-
-class _Price:
-    provider_price_id = "price_1"
-    currency = "usd"
-
-
-class _Paths:
-    success_path = "/done"
-    cancel_path = "/billing"
-
-
-def _situation(
-    subscriptions: tuple[Subscription, ...], deadlines: Deadlines, now: datetime
-) -> Situation[_Paths, tuple[_Price, ...]]:
-    return Situation(
-        payload=_Paths(),
-        gathered=(_Price(),),
-        names=Names(ENTITY, "0" * 64, 1),
-        subscriptions=subscriptions,
-        provider_customer_id="cus_1",
-        currency="usd",
-        public_url="https://app.example.com",
-        deadlines=deadlines,
-        now=now,
     )
 
 
@@ -150,7 +123,7 @@ def frozen_of(age: int) -> FrozenRequest:
     return _frozen_at(NOW - AGES[age])
 
 
-def _operation(intent: int, op: Op, age: int) -> Operation:
+def _operation(intent: int, op: Op, age: int, *, is_tired: bool = False) -> Operation:
     return Operation(
         id=intent + 1,
         billable_entity_id=ENTITY,
@@ -165,7 +138,8 @@ def _operation(intent: int, op: Op, age: int) -> Operation:
         lease_version=1,
         lease_owner="worker" if op.is_leased else None,
         lease_expires_at=NOW + timedelta(seconds=30 if op.is_leased else -30),
-        recovery_attempt_count=0,
+        recovery_attempt_count=RECOVERY_ATTEMPTS_MAX if is_tired else 0,
+        provider_attempt=op.key + 1,
         frozen=frozen_of(age),
         provider_session_id=None if op.session is None else f"cs_{op.session}",
         response_status=None if op.status == PENDING else 200,
@@ -271,42 +245,78 @@ def session_after(status: str, event: str) -> str | None:
     return outcome.state.value if isinstance(outcome, Moved) else None
 
 
+# What the provider said of a session in doubt: (its intent, the session, complete or expired).
+Told = tuple[int, int, str]
+
+
 @cache
-def admit(
+def clear_way(
     ages: tuple[int, ...],
     rows: tuple[Row | None, ...],
     subs: tuple[tuple[int, int], ...],
     *,
     foreign: bool,
-    frees_at_lapse: bool = False,
-) -> tuple[str, tuple[Row | None, ...]]:
-    """Tx A's checks: blocked, refused or admitted; and the rows with the lapsed ones ended.
-
-    `frees_at_lapse` takes our clock for Stripe's word.
-    """
-    known = tuple(_subscriptions(subs, foreign=foreign))
-    # Whoever comes here has asked about what is in doubt, and was told nothing more.
-    evidence = {
-        key_of(intent): Evidence(_at_stripe(intent, row.session, "expired", ages[intent]))
-        for intent, row in enumerate(rows)
-        if frees_at_lapse and row is not None and row.session is not None
-    }
-    blockade = decide_blockade(
-        _sessions(rows, ages), subscriptions=known, evidence=evidence, now=NOW
+    evidence: tuple[Told, ...] | None,
+) -> tuple[bool, tuple[int, ...], tuple[Row | None, ...]]:
+    """Tx A: is it blocked, which intents are in doubt, and the rows as they are then stored."""
+    told = (
+        None if evidence is None else {key_of(i): _evidence(i, n, w, ages) for i, n, w in evidence}
     )
-    ended = {session.operation_key: _row(session) for session in blockade.moved}
-    left = tuple(ended.get(key_of(intent), row) for intent, row in enumerate(rows))
-    if blockade.blocked is not None:
-        return "blocked", left
-    verdict = decide_subscription_checkout(_situation(known, session_deadlines(NOW), NOW))
-    return ("admitted" if isinstance(verdict, Admitted) else "refused"), left
+    blockade = decide_blockade(
+        _sessions(rows, ages),
+        subscriptions=_subscriptions(subs, foreign=foreign),
+        evidence=told,
+        now=NOW,
+    )
+    moved = {session.operation_key: _row(session) for session in blockade.moved}
+    left = tuple(moved.get(key_of(intent), row) for intent, row in enumerate(rows))
+    doubts = tuple(int(session.operation_key, 16) for session in blockade.doubts)
+    return blockade.blocked is not None, doubts, left
+
+
+def _evidence(intent: int, session: int, status: str, ages: tuple[int, ...]) -> Evidence:
+    return Evidence(_at_stripe(intent, session, status, ages[intent]))
 
 
 @cache
-def recover(intent: int, op: Op, age: int) -> tuple[object, ...]:
+def may_buy(subs: tuple[tuple[int, int], ...], *, foreign: bool) -> bool:
+    """Tx A: whether the subscriptions of the entity and the catalogue admit another checkout."""
+    verdict = decide_subscription_checkout(
+        Situation(
+            payload=_PAYLOAD,
+            gathered=(_Price(),),
+            names=Names(ENTITY, key_of(0), 1),
+            subscriptions=tuple(_subscriptions(subs, foreign=foreign)),
+            provider_customer_id="cus_1",
+            currency="usd",
+            public_url="https://app.example.com",
+            deadlines=session_deadlines(NOW),
+            now=NOW,
+        )
+    )
+    return isinstance(verdict, Admitted)
+
+
+class _Price:
+    provider_price_id = "price_1"
+    currency = "usd"
+
+
+_PAYLOAD: Final = StartSubscriptionCheckout(
+    client_idempotency_key="click",
+    request_fingerprint_hash="f" * 64,
+    normalized_request={},
+    plan_code="pro",
+    success_path="/done",
+    cancel_path="/billing",
+)
+
+
+@cache
+def recover(intent: int, op: Op, age: int, *, is_tired: bool) -> tuple[object, ...]:
     """R1's choice: ("retrieve", session), ("repeat",) or ("end", event, has_hold)."""
     decision = decide_recovery(
-        _operation(intent, op, age),
+        _operation(intent, op, age, is_tired=is_tired),
         provenance=PROVENANCE,
         schema_version=SCHEMA_VERSION,
         now=NOW,
@@ -339,9 +349,9 @@ def finalise(
     if standing is Standing.FENCED:
         return ("fenced",)
     if standing is Standing.FINISHED:
-        is_bound = operation.provider_session_id == at_stripe.id
-        return ("stored", () if is_bound else _indices(expiries(at_stripe)))
-    decision = bind_session(
+        is_loose = operation.provider_session_id != at_stripe.id
+        return ("stored", tuple(found[0] for _ in expiries(at_stripe)) if is_loose else ())
+    close = bind_session(
         Binding(
             operation=operation,
             subscriptions=tuple(_subscriptions(subs, foreign=foreign)),
@@ -350,21 +360,18 @@ def finalise(
             asked=Asked(key_of(intent), "req_1"),
         )
     )
-    assert decision.session is not None
-    row = _row(decision.session)
-    url = row.session is not None and url_of(row.session) in decision.answer.body
-    bound = decision.provider_object_id
+    assert close.session is not None
+    row = _row(close.session)
+    bound = close.provider_object_id
     closed = Op(
-        after(PENDING, decision.event.value),
+        after(PENDING, close.event.value),
         is_leased=False,
         session=None if bound is None else int(bound.removeprefix("cs_")),
-        url=url,
+        url=row.session is not None and url_of(row.session) in close.answer.body,
+        key=op.key,
     )
-    return ("close", closed, row, _indices(decision.clean_ups))
-
-
-def _indices(jobs: tuple[CleanUp, ...]) -> tuple[int, ...]:
-    return tuple(int(job.provider_object_id.removeprefix("cs_")) for job in jobs)
+    loose = tuple(int(one.provider_object_id.removeprefix("cs_")) for one in close.clean_ups)
+    return ("close", closed, row, loose)
 
 
 @cache
@@ -421,6 +428,7 @@ def _lowered(state: EntityState, ops: tuple[Op | None, ...]) -> Rows:
                 is_leased=False,
                 session=None if bound is None else int(bound.removeprefix("cs_")),
                 url=b"https://pay.example/" in (after_event.response_body or b""),
+                key=op.key,
             )
         )
     rows = tuple(

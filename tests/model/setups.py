@@ -14,7 +14,9 @@ SMALL: Final = {
     ),
     "2 workers, keys forgotten an hour too soon": Setup(workers=2, forgotten_from=1),
     "2 workers, no event ever arrives": Setup(workers=2, has_events=False),
-    "2 intents of one entity, 1 worker": Setup(workers=1, intents=2),
+    "2 intents of one entity, 1 worker, recovery gives up early": Setup(
+        workers=1, intents=2, has_tiredness=True
+    ),
 }
 LARGE: Final = {
     "3 workers, 2 late requests, 2 keys, 3 sessions": Setup(
@@ -26,5 +28,8 @@ LARGE: Final = {
     "2 intents of one entity, 2 workers": Setup(workers=2, intents=2),
     "2 intents of one entity, 2 workers, no event ever arrives": Setup(
         workers=2, intents=2, has_events=False
+    ),
+    "2 intents of one entity, 1 worker, 2 keys, recovery gives up early": Setup(
+        workers=1, intents=2, keys=2, zombies_max=2, has_tiredness=True
     ),
 }

@@ -22,12 +22,14 @@ Worker = tuple[object, ...]
 
 
 class Op(NamedTuple):
-    """A row of billing_request_idempotency. `url`: the stored answer shows the bound URL."""
+    """A row of billing_request_idempotency. `url`: the stored answer shows the bound URL. `key`:
+    which key of its series is in use, from 0."""
 
     status: str
     is_leased: bool
     session: int | None
     url: bool
+    key: int = 0
 
 
 class Row(NamedTuple):
