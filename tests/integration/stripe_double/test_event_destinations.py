@@ -194,6 +194,8 @@ def test_v2_keys_keep_successes_for_30_days(double: Any, raw: httpx.Client) -> N
         return raw.post(path, json={**body, **changes}, headers={"idempotency-key": "k"})
 
     assert post(type="amazon_eventbridge").status_code == 501
+    double.call(lambda control: control.add_fault("error_saved"))
+    assert post().status_code == 500
     first = post().json()["id"]
     double.call(lambda control: control.advance(29 * 86_400))
     assert post().json()["id"] == first

@@ -45,6 +45,11 @@ def test_a_dropped_attempt_is_retried(
     receiver.wait_for(2)
     double.wait_for_webhooks()
     assert sorted(names(receiver)) == ["A", "B"]
+    told = double.ledger("delivery", fault="drop")
+    assert [(entry["attempt"], entry["outcome"]) for entry in told] == [
+        (0, "spoiled"),
+        (1, "failed"),
+    ]
     assert [e["error"] for e in double.ledger("delivery", outcome="failed")] == [
         "dropped by a fault"
     ]

@@ -211,3 +211,50 @@ def test_an_endpoint_that_cannot_be_reached_does_not_stop_the_others(
     client.v1.customers.create({})
     receiver.wait_for(2)
     double.wait_for_webhooks()
+
+
+@pytest.mark.parametrize("way", ["disabled", "deleted"])
+def test_an_endpoint_that_is_gone_ends_its_retries(
+    double: Any, client: Any, endpoint: Any, receiver: Any, way: str
+) -> None:
+    double.call(lambda control: control.add_webhook_fault("delay", delay_seconds=600))
+    client.v1.customers.create({"name": "A"})
+    if way == "disabled":
+        client.v1.webhook_endpoints.update(endpoint.id, {"disabled": True})
+    else:
+        client.v1.webhook_endpoints.delete(endpoint.id)
+    double.call(lambda control: control.advance(601))
+    double.wait_for_webhooks()
+    assert receiver.requests == []
+    (delivery,) = double.call(lambda control: control.deliveries())
+    assert (delivery["state"], delivery["attempts"]) == ("failed", 0)
+    client.v1.customers.create({"name": "B"})
+    assert len(double.call(lambda control: control.deliveries())) == 1
+
+
+def test_several_endpoints_have_types_secrets_and_rotations_of_their_own(
+    double: Any, client: Any, receiver: Any
+) -> None:
+    def add(name: str, *types: str) -> Any:
+        return client.v1.webhook_endpoints.create(
+            {"url": f"{receiver.url}/{name}", "enabled_events": list(types)}
+        )
+
+    every, products = add("every", "*"), add("products", "product.created")
+    double.call(lambda control: control.rotate_secret(every.id, new_secret="whsec_new"))
+    client.v1.customers.create({})
+    client.v1.products.create({"name": "P"})
+    received = receiver.wait_for(3)
+    by_secret = {
+        secret: sum(1 for r in received if fits(r, secret))
+        for secret in (every.secret, "whsec_new", products.secret)
+    }
+    assert by_secret == {every.secret: 2, "whsec_new": 2, products.secret: 1}
+
+
+def fits(received: Any, secret: str) -> bool:
+    try:
+        verified(received, secret)
+    except stripe.SignatureVerificationError:
+        return False
+    return True

@@ -221,6 +221,7 @@ class Courier:
                 return
             parcel = self._parcel(delivery)
             if parcel is None:
+                self._give_up(delivery)
                 return
             outcome = await attempt(client, parcel, self.switches, self._render)
             self._settle(delivery_id, outcome, generation)
@@ -237,10 +238,17 @@ class Courier:
     def _parcel(self, delivery: Record) -> Parcel | None:
         event = self._store.find("event", delivery["event"])
         endpoint = find_endpoint(self._store, delivery["endpoint"])
-        if event is None or endpoint is None or endpoint.get("deleted"):
+        if event is None or endpoint is None or not is_open(endpoint):
             return None
         fault = {} if delivery["attempts"] else delivery.get("fault") or {}
         return Parcel(event, endpoint, self.signing_secrets(endpoint["id"]), fault)
+
+    def _give_up(self, delivery: Record) -> None:
+        """Nobody takes this event any more: no attempt, now or later."""
+        if delivery["state"] == "pending":
+            outcome = {"outcome": "failed", "http_status": None, "error": "endpoint is gone"}
+            after = {**delivery, "state": "failed"}
+            self._record_attempt(after, {"attempt": delivery["attempts"], **outcome})
 
     def _settle(self, delivery_id: str, outcome: dict[str, Any], generation: int) -> None:
         delivery = self._store.find(COLLECTION, delivery_id)
@@ -256,7 +264,8 @@ class Courier:
             else:
                 due_at = self._clock.now_exact + self._settings.retry_seconds[attempts - 1]
         after = {**delivery, "attempts": attempts, "state": state, "due_at": due_at}
-        self._record_attempt(after, {"attempt": attempts, **outcome})
+        fault = delivery.get("fault", {}).get("kind") if attempts == 1 else None
+        self._record_attempt(after, {"attempt": attempts, "fault": fault, **outcome})
         if state == "pending":
             self.enqueue(delivery_id, due_at)
         for held in sorted(self._held_back.get(delivery["endpoint"], ())):
@@ -264,6 +273,11 @@ class Courier:
             if waiting is not None and not is_held_back(self._store, waiting):
                 self._let_go(held)
                 self.enqueue(held, waiting["due_at"])
+
+
+def is_open(endpoint: Record) -> bool:
+    """Whether events may be sent to it."""
+    return not endpoint.get("deleted") and endpoint["status"] == "enabled"
 
 
 def find_endpoint(store: Store, endpoint_id: str) -> Record | None:

@@ -269,6 +269,16 @@ class World:
             return delivery
         after = delivery_after(dict(delivery), fault)
         self.store.put(COLLECTION, after)
+        self.ledger.append(
+            "delivery",
+            self.clock.now,
+            event=event["id"],
+            event_type=event["type"],
+            endpoint=endpoint,
+            attempt=0,
+            outcome="spoiled",
+            fault=fault.kind,
+        )
         return after
 
     def _record_attempt(self, delivery: JsonObject, attempt: JsonObject) -> None:
