@@ -8,7 +8,7 @@ BIN := .venv/bin
 SOURCES := $(wildcard libs/*/src services/*/src)
 PYTEST_ARGS ?=
 
-.PHONY: help setup packages demo up down status logs doctor test test-unit model crash lint format types arch ci lock clean
+.PHONY: help setup packages demo up down status logs doctor test test-unit fuzz model crash lint format types arch ci lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ model: setup ## the write path's protocol, explored whole: 3 workers, 2 intents 
 
 crash: packages ## a worker dies at every await of the write path, then again in recovery, 20 seeds
 	@HOLDFAST_CRASH_SEEDS=$${HOLDFAST_CRASH_SEEDS:-20} $(BIN)/python -m pytest tests/crash $(PYTEST_ARGS)
+
+fuzz: packages ## ten thousand requests that the API's document allows or forbids; prints what came back
+	@HOLDFAST_FUZZ_CASES=10000 $(BIN)/python -m pytest -s tests/integration/api_gateway/test_fuzzed_api.py
 
 lint: setup ## ruff: rules and format
 	@$(BIN)/ruff check .

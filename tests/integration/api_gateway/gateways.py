@@ -33,7 +33,12 @@ CHECKOUT = {"planCode": "pro", "successPath": "/done", "cancelPath": "/plans"}
 
 
 def settings(
-    *, database_url: str, kafka: str, topic_prefix: str, reply_wait_seconds: float = 5
+    *,
+    database_url: str,
+    kafka: str,
+    topic_prefix: str,
+    reply_wait_seconds: float = 5,
+    **changes: Any,
 ) -> GatewaySettings:
     return GatewaySettings.model_validate(
         {
@@ -50,6 +55,7 @@ def settings(
             "GATEWAY_REPLY_WAIT_SECONDS": reply_wait_seconds,
             "GATEWAY_INSTANCE_ID": "gateway-1",
         }
+        | changes
     )
 
 

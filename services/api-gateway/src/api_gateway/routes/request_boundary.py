@@ -216,6 +216,13 @@ def _check_head(scope: Scope, headers: Headers) -> None:
             must_close=True,
             headers={"Allow": ", ".join(sorted(METHODS))},
         )
+    version = scope["http_version"]
+    if version not in ("1.0", "1.1") or (version == "1.1" and "host" not in headers):
+        raise Refused(
+            FailureCode.VALIDATION_FAILED,
+            field_errors={"request": "must be HTTP/1.1 with a Host, or HTTP/1.0"},
+            must_close=True,
+        )
     for name in _AT_MOST_ONCE:
         if len(headers.getlist(name)) > 1:
             raise Refused(
