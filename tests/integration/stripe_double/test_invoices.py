@@ -259,3 +259,48 @@ def test_a_card_that_needs_its_buyer_waits_for_him(shop: Any) -> None:
     assert account.v1.subscriptions.retrieve(made.id).status == "active"
     assert account.v1.invoices.retrieve(made.latest_invoice).status == "paid"
     assert account.charged() == 1200
+
+
+def test_the_client_pays_a_first_invoice_that_waits_for_him(shop: Any) -> None:
+    account = BillingAccount(shop, None)
+    made = account.subscribed(
+        account.price(1200),
+        payment_behavior="default_incomplete",
+        payment_settings={"save_default_payment_method": "on_subscription"},
+        expand=["latest_invoice.confirmation_secret"],
+    )
+    assert made.latest_invoice.confirmation_secret.client_secret.startswith("pi_")
+    (payment,) = account.v1.invoice_payments.list({"invoice": made.latest_invoice.id}).data
+    intents = account.v1.payment_intents
+    with pytest.raises(stripe.CardError):
+        intents.confirm(payment.payment.payment_intent, {"payment_method": REFUSED})
+    assert account.v1.subscriptions.retrieve(made.id).status == "incomplete"
+    intents.confirm(payment.payment.payment_intent, {"payment_method": GOOD})
+    active = account.v1.subscriptions.retrieve(made.id)
+    assert (active.status, account.charged()) == ("active", 1200)
+    assert active.default_payment_method is not None
+
+
+def test_an_attached_payment_pays_a_part(account: BillingAccount) -> None:
+    opened = account.v1.invoices.finalize_invoice(account.invoiced(1000).id)
+    method = account.put_card(GOOD)
+    intent = account.v1.payment_intents.create(
+        {
+            "amount": 400,
+            "currency": "usd",
+            "customer": account.customer,
+            "payment_method": method,
+            "confirm": True,
+            "off_session": True,
+        }
+    )
+    part = account.v1.invoices.attach_payment(opened.id, {"payment_intent": intent.id})
+    assert (part.status, part.amount_paid, part.amount_remaining) == ("open", 400, 600)
+    with pytest.raises(stripe.InvalidRequestError):
+        account.v1.invoices.attach_payment(opened.id, {"payment_intent": intent.id})
+    paid = account.v1.invoices.pay(opened.id)
+    assert (paid.status, paid.amount_paid) == ("paid", 1000)
+    payments = account.v1.invoice_payments.list({"invoice": opened.id}).data
+    assert sorted(one.amount_paid for one in payments) == [400, 600]
+    assert account.charged() == 1000
+    conserved(paid)

@@ -148,3 +148,18 @@ def test_an_invoice_is_announced_a_week_ahead(account: BillingAccount) -> None:
     event = account.last_event("invoice.upcoming")
     assert "id" not in event.data.object.to_dict()
     assert (event.data.object.total, event.data.object.billing_reason) == (1000, "upcoming")
+
+
+@pytest.mark.parametrize(("behavior", "credits"), [("create_prorations", 1), ("none", 0)])
+def test_a_set_end_inside_the_period_gives_the_rest_back_if_so_agreed(
+    account: BillingAccount, behavior: str, credits: int
+) -> None:
+    made = account.subscribed(account.price(3000))
+    account.v1.subscriptions.update(
+        made.id, {"cancel_at": made.created + 10 * DAY, "proration_behavior": behavior}
+    )
+    account.advance(10 * DAY + 10)
+    assert account.v1.subscriptions.retrieve(made.id).status == "canceled"
+    waiting = account.v1.invoice_items.list({"pending": True}).data
+    assert len(waiting) == credits
+    assert all(-2100 < one.amount < -1900 for one in waiting)

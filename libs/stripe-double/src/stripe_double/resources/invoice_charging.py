@@ -55,6 +55,20 @@ def invoice_of(tx: Transaction, intent: Record) -> Record | None:
     return None if found is None else found[0]
 
 
+def pays_a_part(tx: Transaction, intent: Record) -> bool:
+    """Whether the intent was attached to its invoice beside the invoice's own."""
+    found = invoice_payments.of_intent(tx, intent["id"])
+    return found is not None and not found[1]["is_default"]
+
+
+def settle_attached(tx: Transaction, intent: Record) -> int:
+    """Note that an attached intent succeeded: the amount, in minor units."""
+    found = invoice_payments.of_intent(tx, intent["id"])
+    if found is None:
+        return 0
+    return int(invoice_payments.mark_paid(tx, found[1])["amount_paid"])
+
+
 def charges_of(tx: Transaction, invoice: Record) -> list[Record]:
     """Every charge that was tried for the invoice, newest first."""
     intents = {

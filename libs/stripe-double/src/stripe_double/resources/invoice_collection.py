@@ -179,15 +179,15 @@ def mark_paid(
     off_stripe: bool = False,
 ) -> JsonObject:
     """The invoice is paid; `off_stripe` when the money came another way."""
-    due = invoice["amount_due"]
-    if due and not off_stripe:
+    due, remaining = invoice["amount_due"], invoice["amount_remaining"]
+    if remaining and not off_stripe:
         invoice_charging.settle_payment(tx, invoice)
     after = tx.put(
         {
             **invoice,
             **transition(invoice, "pay", paid_at=tx.now),
             "amount_paid": due,
-            "amount_paid_off_stripe": due if off_stripe else 0,
+            "amount_paid_off_stripe": remaining if off_stripe else 0,
             "amount_remaining": 0,
             "attempt_count": invoice["attempt_count"] + attempted,
             "attempted": True,
@@ -264,8 +264,9 @@ def _note_refusal(
     retries: bool,
     followed: bool = True,
     needs_action: bool = False,
+    counts: bool = True,
 ) -> JsonObject:
-    attempts = invoice["attempt_count"] + 1
+    attempts = invoice["attempt_count"] + counts
     first = invoice["billing_reason"] == "subscription_create"
     tries_again = retries and invoice["auto_advance"] and not first
     retry = retry_at(attempts, tx.now) if tries_again else None
@@ -295,16 +296,36 @@ def _give_balance_back(tx: Transaction, invoice: Record) -> None:
         )
 
 
+def receive_part(tx: Transaction, invoice: Record, intent: Record) -> JsonObject:
+    """A payment intent that was attached to the open invoice has succeeded: what remains is less,
+    and the invoice is paid once nothing remains."""
+    amount = invoice_charging.settle_attached(tx, intent)
+    paid = invoice["amount_paid"] + amount
+    after = tx.change(
+        invoice,
+        "invoice.updated",
+        amount_paid=paid,
+        amount_remaining=invoice["amount_due"] - paid,
+    )
+    invoice_charging.ask_only(tx, after, after["amount_remaining"])
+    if after["amount_remaining"] == 0:
+        return mark_paid(tx, after, method_id=intent["payment_method"])
+    return after
+
+
 def settle_intent(tx: Transaction, intent: Record) -> None:
     """A payment intent changed outside an invoice's own attempt: by its client, or by its bank
     days later. The invoice that it pays, if any, follows."""
     found = invoice_charging.invoice_of(tx, intent)
     if found is None or found["status"] not in {"open", "uncollectible"}:
         return
-    if intent["status"] == "succeeded":
-        mark_paid(tx, found, method_id=intent["payment_method"], attempted=True)
+    if invoice_charging.pays_a_part(tx, intent):
+        if intent["status"] == "succeeded":
+            receive_part(tx, found, intent)
+    elif intent["status"] == "succeeded":
+        mark_paid(tx, found, method_id=intent["payment_method"], attempted=not found["attempted"])
     elif intent["status"] == "requires_payment_method":
-        _note_refusal(tx, found, retries=True)
+        _note_refusal(tx, found, retries=True, counts=not found["attempted"])
 
 
 def billed_subscription(tx: Transaction, invoice: Record) -> Record | None:

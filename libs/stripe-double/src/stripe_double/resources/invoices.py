@@ -22,8 +22,10 @@ from stripe_double.resources.clock_time import stand_at
 from stripe_double.resources.invoice_items import pending_for, put_on, release_from
 from stripe_double.resources.invoice_lines import invoice_item_line
 from stripe_double.resources.invoice_objects import new_invoice
+from stripe_double.resources.invoice_payments import new_invoice_payment, of_intent
 from stripe_double.resources.invoice_states import LIFECYCLE, editable, subscription_of
 from stripe_double.resources.operations import Call, operation
+from stripe_double.resources.payment_intents import purpose_of
 from stripe_double.resources.subscription_fields import own_method
 from stripe_double.resources.subscription_states import TERMINAL
 from stripe_double.wire.lists import created_within, equal_to, page
@@ -173,6 +175,32 @@ def send(tx: Transaction, call: Call) -> JsonObject:
     return invoice_collection.send(tx, invoice)
 
 
+def attach_payment(tx: Transaction, call: Call) -> JsonObject:
+    """POST /v1/invoices/{id}/attach_payment: an intent made elsewhere pays a part, or all."""
+    invoice = tx.get("invoice", call.object_id)
+    stand_at(tx, invoice)
+    if not call.params.get("payment_intent"):
+        raise parameter_missing("payment_intent")
+    intent = tx.get("payment_intent", call.params["payment_intent"], param="payment_intent")
+    if invoice["status"] not in _PAID_BY_HAND:
+        raise state_conflict(f"This invoice is {invoice['status']}; nothing can pay it.")
+    same = ("customer", "currency")
+    if any(intent[name] != invoice[name] for name in same) or intent["status"] == "canceled":
+        raise parameter_invalid(
+            "payment_intent", "The payment intent does not suit the invoice's customer or currency."
+        )
+    if of_intent(tx, intent["id"]) is not None or purpose_of(tx, intent):
+        raise state_conflict("This payment intent pays something already.", param="payment_intent")
+    if intent["amount"] > invoice["amount_remaining"]:
+        raise parameter_invalid(
+            "payment_intent", f"The invoice asks only {invoice['amount_remaining']} any more."
+        )
+    new_invoice_payment(tx, invoice, intent, is_default=False)
+    if intent["status"] == "succeeded":
+        return invoice_collection.receive_part(tx, invoice, intent)
+    return dict(invoice)
+
+
 def list_all(tx: Transaction, call: Call) -> JsonObject:
     """GET /v1/invoices"""
     params = call.params
@@ -313,6 +341,12 @@ OPERATIONS = (
         mark_uncollectible,
     ),
     operation("invoices.send", "POST /v1/invoices/{id}/send", send),
+    operation(
+        "invoices.attach_payment",
+        "POST /v1/invoices/{id}/attach_payment",
+        attach_payment,
+        "payment_intent",
+    ),
     *invoice_line_operations.OPERATIONS,
     operation("invoices.list_lines", "GET /v1/invoices/{id}/lines", list_lines),
 )

@@ -14,6 +14,7 @@ from stripe_double.resources import (
     subscription_billing,
     subscription_notices,
 )
+from stripe_double.resources.clock_time import stand_at
 from stripe_double.resources.invoice_collection import collect, finalize
 from stripe_double.resources.periods import period_end
 from stripe_double.resources.proration import remaining
@@ -216,6 +217,7 @@ def renew_now(tx: Transaction, subscription: Record, *, decline_code: str | None
     """Renew as if the boundary were reached now, and collect at once: the invoice."""
     if subscription["status"] not in RENEWING:
         raise invalid_request(f"A subscription that is {subscription['status']} does not renew.")
+    stand_at(tx, subscription)
     _, invoice = renew(tx, subscription)
     return collect(tx, finalize(tx, invoice), decline_code=decline_code)
 

@@ -31,12 +31,28 @@ def paid(shop: Shop) -> None:
     invoices.update(draft.id, {"description": "for work", "footer": "thanks"})
     invoices.line_items.list(draft.id)
     opened = invoices.finalize_invoice(draft.id, {"auto_advance": False})
-    invoices.send_invoice(opened.id)
     invoices.pay(opened.id)
     invoices.retrieve(opened.id, {"expand": ["payments", "customer"]})
     invoices.list({"customer": customer, "status": "paid"})
     payments = shop.v1.invoice_payments.list({"invoice": opened.id}).data
     shop.v1.invoice_payments.retrieve(payments[0].id)
+
+
+def paid_in_parts(shop: Shop) -> None:
+    customer = stock.payer(shop)
+    opened = stock.open_invoice(shop, customer.id)
+    part = shop.v1.payment_intents.create(
+        {
+            "amount": 300,
+            "currency": "usd",
+            "customer": customer.id,
+            "payment_method": customer.invoice_settings.default_payment_method,
+            "confirm": True,
+            "off_session": True,
+        }
+    )
+    shop.v1.invoices.attach_payment(opened.id, {"payment_intent": part.id})
+    shop.v1.invoices.pay(opened.id)
 
 
 def sent(shop: Shop) -> None:
@@ -118,6 +134,7 @@ def paid_from_credit(shop: Shop) -> None:
 SCENARIOS = (
     items,
     paid,
+    paid_in_parts,
     sent,
     lines,
     ends,
