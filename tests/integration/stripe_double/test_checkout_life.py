@@ -262,7 +262,7 @@ def test_what_a_session_must_and_must_not_have(shop: Any, changes: Any, param: s
         {"after_expiration": {"recovery": {"enabled": True}}},
         {"tax_id_collection": {"enabled": True}},
         {"automatic_tax": {"enabled": True}},
-        {"discounts": [{"coupon": "x"}]},
+        {"shipping_address_collection": {"allowed_countries": ["US"]}},
         {"allowed_payment_method_types": ["klarna"]},
         {"payment_method_options": {"card": {"request_three_d_secure": "any"}}},
         {"subscription_data": {"billing_mode": {"type": "classic"}}},

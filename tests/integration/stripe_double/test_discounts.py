@@ -197,3 +197,29 @@ def test_a_coupon_runs_out_by_the_clock_and_by_its_number(
         with pytest.raises(stripe.InvalidRequestError) as caught:
             subscribe(client, buyer, price, discounts=[{"coupon": coupon.id}])
         assert caught.value.code == "coupon_expired"
+
+
+def test_a_session_hands_its_coupon_to_the_subscription(
+    client: Any, double: Any, price: str
+) -> None:
+    customer = client.v1.customers.create({"email": "a@example.com"})
+    coupon = client.v1.coupons.create({"percent_off": 20, "duration": "forever"})
+    session = client.v1.checkout.sessions.create(
+        {
+            "mode": "subscription",
+            "customer": customer.id,
+            "line_items": [{"price": price, "quantity": 1}],
+            "success_url": "http://shop.test/ok",
+            "discounts": [{"coupon": coupon.id}],
+        }
+    )
+    assert (session.amount_subtotal, session.amount_total) == (1000, 800)
+    double.call(lambda control: control.pay(session.id))
+    done = client.v1.checkout.sessions.retrieve(
+        session.id, {"expand": ["invoice", "subscription.discounts"]}
+    )
+    assert (done.payment_status, done.invoice.total, done.invoice.amount_paid) == ("paid", 800, 800)
+    assert done.subscription.discounts[0].checkout_session == session.id
+    assert client.v1.coupons.retrieve(coupon.id).times_redeemed == 1
+    double.call(lambda control: control.renew(done.subscription.id))
+    assert totals(client, done.subscription) == [800, 800]

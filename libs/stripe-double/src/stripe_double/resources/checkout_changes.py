@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stripe_double.engine.errors import invalid_request, not_modelled, parameter_invalid
+from stripe_double.engine.errors import invalid_request, parameter_invalid
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
 from stripe_double.resources import discounts, promotion_codes
@@ -18,8 +18,6 @@ def apply_code(tx: Transaction, session: Record, code: str) -> JsonObject:
         raise invalid_request("This checkout takes no promotion codes.", param="code")
     if not code:
         return _reprice(tx, session, items_of(tx, session), [])
-    if session["mode"] == "subscription":
-        raise not_modelled("discounts in subscription mode", param="code")
     found = promotion_codes.find_by_code(tx, code)
     if found is None:
         raise parameter_invalid("code", "This code is invalid.")

@@ -56,10 +56,7 @@ def pay_session(tx: Transaction, session: Record, buyer: Buyer) -> JsonObject | 
         return _decline(tx, session, amount_due, refusal)
     customer = _customer(tx, session, plan, buyer)
     method = _method(tx, session, customer, buyer, amount_due)
-    made = _make(tx, session, customer, method, plan)
-    for choice in choices:
-        owner = None if customer is None else customer["id"]
-        discounts.give(tx, choice, customer=owner, session=session["id"])
+    made = _make(tx, session, customer, method, plan, choices=choices)
     known: Record = customer or {"id": None, "email": None, "name": None}
     after = tx.put(
         {
@@ -87,9 +84,14 @@ def _make(
     customer: Record | None,
     method: Record | None,
     plan: Record,
+    *,
+    choices: list[discounts.Choice],
 ) -> JsonObject:
     if session["mode"] == "subscription" and customer is not None:
-        return checkout_making.subscribe(tx, customer, method, plan)
+        return checkout_making.subscribe(tx, session, customer, method, plan, choices=choices)
+    for choice in choices:
+        owner = None if customer is None else customer["id"]
+        discounts.give(tx, choice, customer=owner, session=session["id"])
     if session["mode"] == "setup" and method is not None:
         checkout_making.set_up(tx, session, customer, method)
         return {}

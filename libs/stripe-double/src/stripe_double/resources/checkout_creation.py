@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stripe_double.engine.errors import not_modelled, parameter_invalid, parameter_missing
+from stripe_double.engine.errors import parameter_invalid, parameter_missing
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
 from stripe_double.resources import metadata
@@ -121,8 +121,6 @@ def _choices(
     currency: str,
 ) -> list[Choice]:
     given = params.get("discounts")
-    if given and params["mode"] == "subscription":
-        raise not_modelled("discounts in subscription mode", param="discounts")
     if given and len(given) > 1:
         raise parameter_invalid("discounts", "A Checkout Session takes at most one discount.")
     return chosen(

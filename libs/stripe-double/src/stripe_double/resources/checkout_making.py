@@ -11,14 +11,26 @@ from stripe_double.resources import (
     payment_intents,
     setup_intents,
 )
+from stripe_double.resources.discounts import Choice
 from stripe_double.resources.intent_parameters import shipping_from
 from stripe_double.resources.invoice_lines import describe, invoice_item_line, pricing
 from stripe_double.resources.invoice_objects import new_invoice
 from stripe_double.resources.subscription_creation import subscription_from_session
 
 
-def subscribe(tx: Transaction, customer: Record, method: Record | None, plan: Record) -> JsonObject:
-    """A subscription for the recurring lines; what is sold once goes on its first invoice."""
+def subscribe(
+    tx: Transaction,
+    session: Record,
+    customer: Record,
+    method: Record | None,
+    plan: Record,
+    *,
+    choices: list[Choice],
+) -> JsonObject:
+    """A subscription for the recurring lines; what is sold once goes on its first invoice.
+
+    The session's coupons (`choices`) become the subscription's.
+    """
     lines = plan["items"]
     for line in lines:
         if line["price"]["recurring"] is None:
@@ -29,6 +41,8 @@ def subscribe(tx: Transaction, customer: Record, method: Record | None, plan: Re
         method=method,
         lines=[line for line in lines if line["price"]["recurring"] is not None],
         data=plan["subscription_data"],
+        choices=choices,
+        session=session["id"],
     )
     return {"subscription": subscription["id"], "invoice": subscription["latest_invoice"]}
 
