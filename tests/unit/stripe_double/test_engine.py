@@ -109,6 +109,15 @@ def test_deadlines_come_in_order_and_outdated_ones_are_noticed() -> None:
     assert not deadlines.is_current("thing", {"id": "a", "due": 15}, 10)
 
 
+def test_of_deadlines_in_one_second_the_older_record_s_comes_first() -> None:
+    """Whichever was stored last: a world that was put back acts in the same order."""
+    deadlines = Deadlines({"thing": Deadline(lambda r: r["due"], lambda _tx, _record: None)})
+    for object_id, position in (("c", 3), ("a", 2), ("b", 1), ("d", 4)):
+        deadlines.observe("thing", {"id": object_id, "due": 10}, position)
+    taken = [deadlines.pop_due(10) for _ in range(4)]
+    assert [entry[2] for entry in taken if entry] == ["b", "a", "c", "d"]
+
+
 @pytest.mark.parametrize(
     "lifecycle",
     [

@@ -53,7 +53,9 @@ def notification(event: Record) -> JsonObject:
 def thin_event(event: Record) -> JsonObject:
     """What `GET /v2/core/events/{id}` answers."""
     request = event["request"]
-    reason = None if request["id"] is None else {"type": "request", "request": dict(request)}
+    # Stripe types the key as a string, so a request without one has an empty one.
+    cause = {"id": request["id"], "idempotency_key": request["idempotency_key"] or ""}
+    reason = None if request["id"] is None else {"type": "request", "request": cause}
     return {
         **notification(event),
         "data": event.get("thin_data") or {},
