@@ -28,6 +28,21 @@ SCENARIOS: dict[str, Callable[[Shop], None]] = {
     for scenario in module.SCENARIOS
 }
 
+# Scenarios that go beyond what is modelled today: they may end at the loud refusal.
+BEYOND = frozenset(
+    {
+        "catalogue.tiers",
+        "billing.paid_in_parts",
+        "catalogue.discounted",
+        "catalogue.discounted_checkout",
+        "catalogue.discounted_customer",
+        "catalogue.tokens",
+        "paying.direct_charges",
+        "paying.refund_expired",
+        "subscribing.metered",
+    }
+)
+
 
 @dataclass
 class Record:
@@ -47,7 +62,8 @@ def run_all() -> Record:
         try:
             scenario(shop)
         except stripe.StripeError as error:
-            record.failures[name] = f"{error.http_status} {error.code} {error.user_message}"
+            if error.http_status != 501 or name not in BEYOND:
+                record.failures[name] = f"{error.http_status} {error.code} {error.user_message}"
         for exchange in shop.exchanges:
             record.by_sdk[exchange.route].append(exchange)
         _sweep(shop, record)
@@ -61,6 +77,8 @@ def _sweep(shop: Shop, record: Record) -> None:
     for row in OPERATIONS:
         if row.method != "GET" or "{id}" in row.path or f"{row.path}/{{id}}" not in one:
             continue
+        if row.path == "/v1/events":
+            continue  # each is in `events` already
         query = "limit=100&status=all" if row.path == "/v1/subscriptions" else "limit=100"
         status, listed = shop.ask("GET", row.path, query)
         for found in listed["data"] if status == 200 else ():
@@ -68,4 +86,6 @@ def _sweep(shop: Shop, record: Record) -> None:
     for exchange in shop.exchanges[told:]:
         record.swept[exchange.route].append(exchange)
     for event in shop.control.objects("event"):
+        if event["type"].startswith("v2."):
+            continue  # thin only: read through `/v2/core/events`
         record.events[event["type"]].append(event)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,14 @@ from stripe_double.derivation.sdk_source import Module, sdk_folder
 REQUIRED: dict[str, dict[str, Any]] = json.loads(
     (Path(__file__).parent.parent / "required_fields.json").read_text("utf-8")
 )["objects"]
+_OBJECT_NAME = re.compile(r'OBJECT_NAME: ClassVar\[\s*Literal\["([^"]+)"\]')
 # Events that say what was before.
 CHANGES = ("updated", "refunded", "detached", "paused", "resumed")
+_OF_A_TYPE = {"data", "related_object"}
 _PLAIN = {"str": str, "int": int, "bool": bool, "Decimal": str}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
     """A class of the SDK, and the classes it is written in."""
 
@@ -37,13 +40,22 @@ class Kind:
     def node(self) -> ast.ClassDef:
         return self.scopes[-1]
 
-    def fields(self) -> Iterator[tuple[str, ast.expr]]:
-        for node in self.node.body:
-            if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
-                continue
-            if not ast.unparse(node.annotation).startswith("ClassVar"):
-                yield node.target.id.removesuffix("_"), node.annotation
+    @cached_property
+    def object_name(self) -> str | None:
+        return _object_name(self.node)
 
+    @cached_property
+    def fields(self) -> dict[str, ast.expr]:
+        """Name -> what its annotation says."""
+        return {
+            node.target.id.removesuffix("_"): _parsed(node.annotation)
+            for node in self.node.body
+            if isinstance(node, ast.AnnAssign)
+            and isinstance(node.target, ast.Name)
+            and not ast.unparse(node.annotation).startswith("ClassVar")
+        }
+
+    @cache  # noqa: B019 - kinds live as long as the tests
     def named(self, name: str) -> Kind:
         """What a name in an annotation of this class means."""
         for depth in range(len(self.scopes), 0, -1):
@@ -64,20 +76,27 @@ class Kind:
 
 
 @cache
-def kinds() -> dict[str, Kind]:
-    """`object` name -> class."""
-    found: dict[str, Kind] = {}
+def _modules() -> dict[str, Module]:
+    """`object` name -> the module of its class; only their texts are searched here."""
+    found: dict[str, Module] = {}
     folder = sdk_folder()
     for path in sorted(folder.rglob("_*.py")):
         relative = path.relative_to(folder).parts
         if "params" in relative or "events" in relative or path.name.endswith("_service.py"):
             continue
-        module = Module(folder, path)
-        for node in module.classes.values():
-            name = _object_name(node)
-            if name is not None:
-                found.setdefault(name, Kind(module, (node,)))
+        for name in _OBJECT_NAME.findall(path.read_text("utf-8")):
+            found.setdefault(name, Module(folder, path))
     return found
+
+
+@cache
+def kind_of(name: str) -> Kind:
+    """The class of an `object` name; KeyError if the SDK has none."""
+    module = _modules()[name]
+    for node in module.classes.values():
+        if _object_name(node) == name:
+            return Kind(module, (node,))
+    raise KeyError(name)
 
 
 def _object_name(node: ast.ClassDef) -> str | None:
@@ -101,12 +120,16 @@ def violations(node: Any, path: str = "") -> Iterator[str]:
     if name in {"list", "search_result"} or ("data" in node and name is None):
         yield from _list_violations(node, None, path)
     elif node.get("deleted") is True:
-        wanted = {"id", "object", "deleted"} | ({"checkout"} & node.keys())
+        wanted = {"id", "object", "deleted"}
+        if name == "discount":  # keeps what it was
+            wanted |= kind_of("discount").fields.keys() - ({"end"} - node.keys())
         if node.keys() != wanted:
             yield f"{path}<{name}> deleted has {sorted(node.keys() ^ wanted)}"
     elif name == "event" or name == "v2.core.event":
         yield from event_violations(node, path)
-    elif name not in kinds():
+    elif str(name).startswith("v2.") and node.keys() == {"id", "object"}:
+        return  # deleted, as v2 says it
+    elif name not in _modules():
         yield f"{path} is a {name!r}, which the SDK does not know"
     else:
         yield from object_violations(node, path)
@@ -119,17 +142,17 @@ def object_violations(node: dict[str, Any], path: str) -> Iterator[str]:
         if wanted not in node:
             yield f"{here}.{wanted} is missing"
     # Where the specification says what must be there, it decides, not the SDK's annotations.
-    needless = set(dict(kinds()[name].fields())) - REQUIRED[name].keys() if name in REQUIRED else ()
-    yield from _class_violations(node, kinds()[name], here, frozenset(needless))
+    needless = kind_of(name).fields.keys() - REQUIRED[name].keys() if name in REQUIRED else ()
+    yield from _class_violations(node, kind_of(name), here, frozenset(needless))
 
 
 def event_violations(event: dict[str, Any], path: str) -> Iterator[str]:
     here = f"{path}<event {event.get('type')}>"
     if event["object"] != "event":
-        yield from _class_violations(event, kinds()[event["object"]], here)
+        yield from _thin_violations(event, here)
         return
     envelope = {**event, "data": {"object": {}}}
-    yield from _class_violations(envelope, kinds()["event"], here)
+    yield from _class_violations(envelope, kind_of("event"), here)
     shown = event["data"]["object"]
     if event["type"] == "invoice.upcoming":  # it does not exist yet: Stripe shows it without id
         shown = {"id": "upcoming", **shown}
@@ -144,6 +167,17 @@ def event_violations(event: dict[str, Any], path: str) -> Iterator[str]:
         unknown = previous.keys() - event["data"]["object"].keys()
         if unknown:
             yield f"{here}.data.previous_attributes has {sorted(unknown)}"
+
+
+def _thin_violations(event: dict[str, Any], here: str) -> Iterator[str]:
+    """`data` and `related_object` are in the SDK's class of each type, not in the general one."""
+    general = {name: value for name, value in event.items() if name not in _OF_A_TYPE}
+    yield from _class_violations(general, kind_of(event["object"]), here)
+    if not isinstance(event["data"], dict):
+        yield f"{here}.data is no object"
+    related = event["related_object"]
+    if related is not None and {type(related.get(n)) for n in ("id", "type", "url")} != {str}:
+        yield f"{here}.related_object is {related}"
 
 
 def _list_violations(node: Any, member: Any, path: str) -> Iterator[str]:
@@ -174,29 +208,35 @@ def _list_violations(node: Any, member: Any, path: str) -> Iterator[str]:
 def _class_violations(
     node: dict[str, Any], kind: Kind, path: str, needless: frozenset[str] = frozenset()
 ) -> Iterator[str]:
-    known = set()
-    for name, annotation in kind.fields():
-        known.add(name)
-        parsed = _parsed(annotation)
+    for name, parsed in kind.fields.items():
         optional = _argument(parsed, "Optional") is not None or name in needless
         if not optional and name not in node:
             yield f"{path}.{name} is missing"
         elif name in node:
             yield from _value(node[name], kind, parsed, f"{path}.{name}")
-    for name in sorted(node.keys() - known):
+    for name in sorted(node.keys() - kind.fields.keys()):
         yield f"{path}.{name} is not a field of {kind.node.name}"
 
 
 def _parsed(node: ast.expr) -> ast.expr:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return ast.parse(node.value, mode="eval").body
+        return _read(node.value)
     return node
 
 
+@cache
+def _read(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
 def _argument(node: ast.expr, name: str) -> ast.expr | None:
-    if isinstance(node, ast.Subscript) and ast.unparse(node.value) == name:
+    if isinstance(node, ast.Subscript) and _name(node.value) == name:
         return node.slice
     return None
+
+
+def _name(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else ast.unparse(node).split(".")[-1]
 
 
 def _value(value: Any, kind: Kind, node: ast.expr, path: str) -> Iterator[str]:
@@ -209,9 +249,9 @@ def _value(value: Any, kind: Kind, node: ast.expr, path: str) -> Iterator[str]:
     if value is None:
         yield f"{path} is null"
     elif isinstance(node, ast.Subscript):
-        yield from _generic(value, kind, ast.unparse(node.value), node.slice, path)
+        yield from _generic(value, kind, _name(node.value), node.slice, path)
     elif isinstance(node, ast.Name | ast.Attribute):
-        yield from _plain(value, kind, ast.unparse(node).split(".")[-1], path)
+        yield from _plain(value, kind, _name(node), path)
     else:
         message = f"unexpected annotation {ast.unparse(node)} at {path}"
         raise ValueError(message)
@@ -230,7 +270,7 @@ def _plain(value: Any, kind: Kind, name: str, path: str) -> Iterator[str]:
         yield f"{path} is a {type(value).__name__}, not a {name}"
     else:
         meant = kind.named(name)
-        own = _object_name(meant.node)
+        own = meant.object_name
         if own is None:
             yield from _class_violations(value, meant, path)
         elif value.get("deleted") is True:
@@ -244,7 +284,7 @@ def _plain(value: Any, kind: Kind, name: str, path: str) -> Iterator[str]:
 def _generic(value: Any, kind: Kind, name: str, inner: ast.expr, path: str) -> Iterator[str]:
     if name == "Literal":
         choices = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-        if value not in [ast.literal_eval(choice) for choice in choices]:
+        if value not in [c.value for c in choices if isinstance(c, ast.Constant)]:
             yield f"{path} is {value!r}, which is no choice"
     elif name == "List":
         if not isinstance(value, list):

@@ -55,7 +55,6 @@ def new_source(tx: Transaction, customer_id: str, token: str) -> JsonObject:
             "name": None,
             "regulated_status": shown["regulated_status"],
             "tokenization_method": None,
-            "wallet": None,
         }
     )
     tx.emit("customer.source.created", source)

@@ -59,6 +59,16 @@ def customer_cards(shop: Shop) -> None:
         )
 
 
+def card_sources(shop: Shop) -> None:
+    customer = shop.v1.customers.create({}).id
+    sources = shop.v1.customers.payment_sources
+    made = sources.create(customer, {"source": "tok_visa"})
+    sources.update(customer, made.id, {"name": "Ada", "metadata": {"a": "b"}})
+    sources.retrieve(customer, made.id)
+    sources.list(customer)
+    sources.delete(customer, made.id)
+
+
 def tokens(shop: Shop) -> None:
     token = shop.v1.tokens.create(
         {"card": {"number": "4242424242424242", "exp_month": "12", "exp_year": "2040"}}
@@ -180,6 +190,7 @@ SCENARIOS = (
     customers,
     customer_balance,
     customer_cards,
+    card_sources,
     tokens,
     cards,
     products_and_prices,

@@ -8,6 +8,8 @@ import stripe
 from tests.integration.stripe_double.conformance.in_process import Shop
 from tests.integration.stripe_double.conformance.scenarios import stock
 
+from stripe_double.resources import banks
+
 
 def intents(shop: Shop) -> None:
     intents = shop.v1.payment_intents
@@ -105,6 +107,13 @@ def refunds_under_way(shop: Shop) -> None:
         shop.v1.refunds.cancel(pending.id)
 
 
+def refund_canceled(shop: Shop) -> None:
+    intent = stock.charged(shop)
+    with shop.double.world.transaction() as tx:  # a bank that asks the customer where to send it
+        banks.change(tx, intent.payment_method, refunds="requires_action")
+    shop.v1.refunds.cancel(shop.v1.refunds.create({"payment_intent": intent.id}).id)
+
+
 def refund_expired(shop: Shop) -> None:
     refund = shop.v1.refunds.create({"payment_intent": stock.charged(shop).id})
     with suppress(stripe.InvalidRequestError):
@@ -150,6 +159,7 @@ SCENARIOS = (
     direct_charges,
     refunds,
     refunds_under_way,
+    refund_canceled,
     refund_expired,
     disputes,
     early_fraud_warnings,

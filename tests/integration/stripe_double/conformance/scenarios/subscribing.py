@@ -85,7 +85,9 @@ def resumed(shop: Shop) -> None:
     shop.control.advance(4 * stock.DAY)
     method = shop.v1.payment_methods.attach("pm_card_visa", {"customer": customer})
     shop.v1.customers.update(customer, {"invoice_settings": {"default_payment_method": method.id}})
-    shop.v1.subscriptions.resume(made.id, {"billing_cycle_anchor": "now"})
+    shop.v1.subscriptions.resume(made.id, {"billing_cycle_anchor": {"type": "now"}})
+    shop.v1.subscriptions.pause(made.id, {"type": "subscription"})
+    shop.v1.subscriptions.resume(made.id)
 
 
 def sent_invoices(shop: Shop) -> None:
@@ -176,16 +178,27 @@ def meters(shop: Shop) -> None:
             "value_grouping_window": "day",
         },
     )
-    metered = stock.monthly(
+    meters.deactivate(made.id)
+    meters.reactivate(made.id)
+
+
+def metered(shop: Shop) -> None:
+    made = shop.v1.billing.meters.create(
+        {
+            "display_name": "Calls",
+            "event_name": "calls",
+            "default_aggregation": {"formula": "sum"},
+        }
+    )
+    customer = stock.payer(shop).id
+    price = stock.monthly(
         shop, 3, recurring={"interval": "month", "usage_type": "metered", "meter": made.id}
     )
-    stock.subscribed(shop, customer=customer, items=[{"price": metered}])
-    events.create(
+    stock.subscribed(shop, customer=customer, items=[{"price": price}])
+    shop.v1.billing.meter_events.create(
         {"event_name": "calls", "payload": {"stripe_customer_id": customer, "value": "9"}}
     )
     shop.control.advance(33 * stock.DAY)
-    meters.deactivate(made.id)
-    meters.reactivate(made.id)
 
 
 SCENARIOS = (
@@ -202,4 +215,5 @@ SCENARIOS = (
     schedules,
     clocks,
     meters,
+    metered,
 )
