@@ -8,7 +8,7 @@ BIN := .venv/bin
 SOURCES := $(wildcard libs/*/src services/*/src)
 PYTEST_ARGS ?=
 
-.PHONY: help setup packages demo up down status logs doctor test test-unit fuzz model crash lint format types arch ci lock clean
+.PHONY: help setup packages demo up down status logs doctor test test-unit fuzz model crash mutants lint format types arch ci lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ crash: packages ## a worker dies at every await of the write path, then again in
 
 fuzz: packages ## ten thousand requests that the API's document allows or forbids; prints what came back
 	@HOLDFAST_FUZZ_CASES=10000 $(BIN)/python -m pytest -s tests/integration/api_gateway/test_fuzzed_api.py
+
+mutants: packages ## seed bugs into a scratch copy, one by one; a named test must see each
+	@$(BIN)/python -m tests.mutants
 
 lint: setup ## ruff: rules and format
 	@$(BIN)/ruff check .
