@@ -190,6 +190,21 @@ def test_what_is_sold_once_goes_on_the_first_invoice(shop: Any) -> None:
     assert shop.client.v1.invoices.list({"limit": 1}).data[0].total == 1200
 
 
+@pytest.mark.parametrize("trial_days", [None, 7])
+def test_a_coupon_counts_for_what_is_sold_once_too(shop: Any, trial_days: int | None) -> None:
+    coupon = shop.client.v1.coupons.create({"percent_off": 50, "duration": "once"})
+    lines = [{"price": shop.price, "quantity": 1}, {**BOOK, "quantity": 1}]
+    data = {"subscription_data": {"trial_period_days": trial_days}} if trial_days else {}
+    session = shop.session(line_items=lines, discounts=[{"coupon": coupon.id}], **data)
+    assert session.amount_total == 1100
+    post(shop, session, "pay")
+    invoice = shop.client.v1.invoices.retrieve(again(shop, session).invoice)
+    due = 500 if trial_days else 1100
+    assert (invoice.total, invoice.status) == (due, "paid")
+    charged = shop.double.ledger("charge", outcome="succeeded")
+    assert [entry["amount"] for entry in charged] == [due]
+
+
 def test_a_trial_may_start_without_a_card(shop: Any) -> None:
     session = shop.session(
         payment_method_collection="if_required",

@@ -34,7 +34,7 @@ def subscribe(
     lines = plan["items"]
     for line in lines:
         if line["price"]["recurring"] is None:
-            _invoice_item(tx, customer, line)
+            _invoice_item(tx, customer, line, line["amount_subtotal"])
     subscription = subscription_from_session(
         tx,
         customer=customer,
@@ -47,16 +47,13 @@ def subscribe(
     return {"subscription": subscription["id"], "invoice": subscription["latest_invoice"]}
 
 
-def _invoice_item(
-    tx: Transaction, customer: Record, line: Record, invoice: str | None = None
-) -> JsonObject:
+def _invoice_item(tx: Transaction, customer: Record, line: Record, amount_minor: int) -> JsonObject:
     return invoice_items.new_invoice_item(
         tx,
         customer,
-        amount=line["amount_total"],
+        amount=amount_minor,
         currency=line["currency"],
         description=describe(tx, line["price"], line["quantity"]),
-        invoice=invoice,
         metadata=line["metadata"],
         pricing=pricing(line["price"]),
         quantity=line["quantity"],
@@ -93,7 +90,9 @@ def invoice_once(
 ) -> JsonObject:
     """`invoice_creation`: an invoice for the lines, paid by the session's payment intent."""
     wanted = session["invoice_creation"]["invoice_data"]
-    items: list[Record] = [_invoice_item(tx, customer, line) for line in plan["items"]]
+    items: list[Record] = [
+        _invoice_item(tx, customer, line, line["amount_total"]) for line in plan["items"]
+    ]
     invoice = new_invoice(
         tx,
         customer=customer,
