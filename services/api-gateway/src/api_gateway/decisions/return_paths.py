@@ -18,6 +18,10 @@ _DECODINGS_MAX: Final = 4
 
 _PRINTABLE_ASCII: Final = re.compile(r"[\x21-\x7e]+", re.ASCII)
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})", re.ASCII)
+# No browser reads them as a slash; a person, a log viewer or a careless proxy does.
+_SLASH_LOOK_ALIKES: Final = frozenset(
+    "\u2044\u2215\u2216\u2571\u2572\u29f5\u29f8\u29f9\u27cb\u27cd"
+)
 _PATH_END: Final = re.compile(r"[?#]")
 
 
@@ -63,6 +67,8 @@ def _layer_error(path: str) -> str | None:
     # Before folding: NFKC makes a plain space of every unusual one.
     if any(unicodedata.category(one).startswith("Z") and one != " " for one in path):
         return "must not contain unusual spaces"
+    if not _SLASH_LOOK_ALIKES.isdisjoint(seen):
+        return "must not contain look-alikes of a slash"
     if "\\" in seen or "//" in seen:
         return "must not contain // or a backslash"
     if any(segment in (".", "..") for segment in seen.split("/")):
