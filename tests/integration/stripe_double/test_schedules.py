@@ -121,3 +121,30 @@ def test_release_and_cancel(account: BillingAccount) -> None:
     ended = scheduled(account, account.price(1000))
     account.v1.subscriptions.cancel(ended.subscription)
     assert schedules.retrieve(ended.id).status == "canceled"
+
+
+def test_archived_prices_and_deleted_customers_stop_nothing_else(account: BillingAccount) -> None:
+    first, second = account.price(1000), account.price(2500)
+    schedule = scheduled(account, first, second)
+    account.v1.prices.update(second, {"active": False})
+    account.advance(32 * DAY)
+    made = account.v1.subscriptions.retrieve(schedule.subscription)
+    assert made["items"].data[0].price.id == second
+    now = account.double.call(lambda control: control.advance(0))
+    later = scheduled(account, first, start_date=now + DAY)
+    account.v1.customers.delete(account.customer)
+    account.advance(2 * DAY)
+    assert account.v1.subscription_schedules.retrieve(later.id).status == "canceled"
+
+
+def test_schedules_and_subscriptions_are_listed_by_their_times(account: BillingAccount) -> None:
+    released = account.v1.subscription_schedules.release(scheduled(account, account.price(1000)).id)
+    scheduled(account, account.price(900))
+    schedules = account.v1.subscription_schedules
+    found = schedules.list({"released_at": {"gte": released.released_at}}).data
+    assert [one.id for one in found] == [released.id]
+    assert schedules.list({"canceled_at": {"gte": 0}}).data == []
+    boundary = released.created + 20 * DAY
+    subscriptions = account.v1.subscriptions
+    assert len(subscriptions.list({"current_period_end": {"gt": boundary}}).data) == 2
+    assert subscriptions.list({"current_period_end": {"lt": boundary}}).data == []

@@ -102,3 +102,16 @@ def test_schedules_and_trials_follow_the_clock(shop: Any, clock: Any) -> None:
     assert started.status == "active"
     assert account.v1.subscriptions.retrieve(started.subscription).created == START + 5 * DAY
     assert "customer.subscription.trial_will_end" in account.event_types()
+
+
+def test_a_session_of_a_customer_on_a_clock_makes_its_subscription_there(
+    shop: Any, clock: Any
+) -> None:
+    account = BillingAccount(shop, test_clock=clock.id)
+    session = shop.session(
+        customer=account.customer, line_items=[{"price": account.price(1000), "quantity": 1}]
+    )
+    shop.double.call(lambda control: control.pay(session.id))
+    (made,) = account.v1.subscriptions.list({"test_clock": clock.id}).data
+    assert (made.created, made.status) == (START, "active")
+    assert account.v1.subscriptions.list().data == []

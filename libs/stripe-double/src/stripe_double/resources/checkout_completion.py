@@ -19,6 +19,7 @@ from stripe_double.engine.transactions import Transaction
 from stripe_double.resources import banks, checkout_making, discounts, payment_links
 from stripe_double.resources.checkout_amounts import due_today
 from stripe_double.resources.checkout_sessions import LIFECYCLE, PLAN
+from stripe_double.resources.clock_time import stand_at
 from stripe_double.resources.customers import new_customer
 from stripe_double.resources.payment_methods import attached, decline_code_of, new_payment_method
 from stripe_double.resources.test_accounts import Account
@@ -55,6 +56,8 @@ def pay_session(tx: Transaction, session: Record, buyer: Buyer) -> JsonObject | 
     if refusal is not None and (amount_due > 0 or session["mode"] == "setup"):
         return _decline(tx, session, amount_due, refusal)
     customer = _customer(tx, session, plan, buyer)
+    if customer is not None:
+        stand_at(tx, customer)
     method = _method(tx, session, customer, buyer, amount_due)
     made = _make(tx, session, customer, method, plan, choices=choices)
     known: Record = customer or {"id": None, "email": None, "name": None}

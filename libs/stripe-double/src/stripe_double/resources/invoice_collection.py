@@ -11,6 +11,7 @@ from stripe_double.resources import (
     invoice_charging,
     subscription_following,
 )
+from stripe_double.resources.clock_time import clock_of
 from stripe_double.resources.invoice_charging import Outcome
 from stripe_double.resources.invoice_discounts import total_off
 from stripe_double.resources.invoice_states import (
@@ -319,6 +320,9 @@ def settle_intent(tx: Transaction, intent: Record) -> None:
     found = invoice_charging.invoice_of(tx, intent)
     if found is None or found["status"] not in {"open", "uncollectible"}:
         return
+    clock = clock_of(tx, found)
+    if clock is not None:
+        tx.now = clock["frozen_time"]
     if invoice_charging.pays_a_part(tx, intent):
         if intent["status"] == "succeeded":
             receive_part(tx, found, intent)

@@ -17,7 +17,7 @@ from stripe_double.resources.invoice_objects import with_lines
 from stripe_double.resources.item_prices import one_time_price, quantity_of
 from stripe_double.resources.operations import Call, operation
 from stripe_double.resources.subscription_states import TERMINAL
-from stripe_double.wire.lists import equal_to, page
+from stripe_double.wire.lists import equal_to, page, second_within
 
 
 def new_invoice_item(
@@ -162,6 +162,7 @@ def list_all(tx: Transaction, call: Call) -> JsonObject:
     """GET /v1/invoiceitems"""
     params = call.params
     found = tx.newest("invoiceitem", where=equal_to(params, "customer", "invoice"))
+    found = second_within(found, params.get("created"), lambda item: item["date"])
     if "pending" in params:
         found = (item for item in found if (item["invoice"] is None) == params["pending"])
     return page(found, params, url="/v1/invoiceitems")

@@ -28,7 +28,7 @@ from stripe_double.resources.operations import Call, operation
 from stripe_double.resources.payment_intents import purpose_of
 from stripe_double.resources.subscription_fields import own_method
 from stripe_double.resources.subscription_states import TERMINAL
-from stripe_double.wire.lists import created_within, equal_to, page
+from stripe_double.wire.lists import created_within, equal_to, page, second_within
 
 __all__ = ["LIFECYCLE", "OPERATIONS"]
 
@@ -206,6 +206,7 @@ def list_all(tx: Transaction, call: Call) -> JsonObject:
     params = call.params
     where = equal_to(params, "customer", "status", "collection_method")
     found = created_within(tx.newest("invoice", where=where), params)
+    found = second_within(found, params.get("due_date"), lambda invoice: invoice["due_date"])
     if "subscription" in params:
         found = (i for i in found if subscription_of(i) == params["subscription"])
     return page(found, params, url="/v1/invoices")
@@ -320,7 +321,8 @@ OPERATIONS = (
         "invoices.list",
         "GET /v1/invoices",
         list_all,
-        "customer status subscription collection_method",
+        "customer status subscription collection_method due_date due_date.gt due_date.gte "
+        "due_date.lt due_date.lte",
     ),
     invoice_previews.OPERATION,
     operation("invoices.retrieve", "GET /v1/invoices/{id}", retrieve),

@@ -50,6 +50,9 @@ def quantity_of(given: Record, name: str, *, default: int = 1, least: int = 0) -
 
 
 def _price(tx: Transaction, given: Record, name: str) -> Record:
+    if given.get("price_record"):  # looked up and checked before
+        checked: Record = given["price_record"]
+        return checked
     if bool(given.get("price")) == bool(given.get("price_data")):
         if given.get("price"):
             raise invalid_request(

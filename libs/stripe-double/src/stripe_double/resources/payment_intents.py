@@ -185,7 +185,7 @@ def _charge(tx: Transaction, intent: Record, method: Record, status: str, move: 
     tx.emit(_EVENTS[move.action], after)
     if pending:
         seconds = banks.behaviour_of(tx, method["id"])["settles_after_seconds"]
-        tx.keep(SETTLEMENT, {"id": intent["id"], "due_at": tx.now + seconds})
+        tx.keep(SETTLEMENT, {"id": intent["id"], "due_at": tx.world_now + seconds})
     elif not failed:
         _remember_use(tx, after, method)
     if move.action == "succeed":

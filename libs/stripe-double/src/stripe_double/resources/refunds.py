@@ -89,7 +89,8 @@ def refund_charge(
     movement = _move(tx, refund, kind, -amount)
     refund = tx.put({**refund, "balance_transaction": movement["id"]})
     if later is not None:
-        outcome = {"id": refund["id"], "action": later, "due_at": tx.now + SETTLES_AFTER_SECONDS}
+        due_at = tx.world_now + SETTLES_AFTER_SECONDS
+        outcome = {"id": refund["id"], "action": later, "due_at": due_at}
         tx.keep(OUTCOME, outcome)
     refunded = charge["amount_refunded"] + amount
     after = tx.put(

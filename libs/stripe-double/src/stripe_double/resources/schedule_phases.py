@@ -56,27 +56,35 @@ def same_items(one: Record, other: Record) -> bool:
     ]
 
 
-def item_params(phase: Record, subscription: Record | None) -> list[JsonObject]:
-    """The `items` parameter that brings a subscription (None: a new one) to this phase."""
+def item_params(tx: Transaction, phase: Record, subscription: Record | None) -> list[JsonObject]:
+    """The `items` parameter that brings a subscription (None: a new one) to this phase.
+
+    Its prices were checked when the phase was made; one archived since still works.
+    """
     wanted = {item["price"]: item for item in phase["items"]}
     if subscription is None:
-        return [_params(item) for item in phase["items"]]
+        return [_params(tx, item) for item in phase["items"]]
     current = list(subscription["items"]["data"])
     stay = {item["price"]["id"]: item for item in current if item["price"]["id"] in wanted}
     leave = [item for item in current if item["price"]["id"] not in wanted]
     params = []
     for price_id, item in wanted.items():
         if price_id in stay:
-            params.append({**_params(item), "id": stay[price_id]["id"]})
+            params.append({**_params(tx, item), "id": stay[price_id]["id"]})
         elif leave:
-            params.append({**_params(item), "id": leave.pop(0)["id"]})
+            params.append({**_params(tx, item), "id": leave.pop(0)["id"]})
         else:
-            params.append(_params(item))
+            params.append(_params(tx, item))
     return params + [{"id": item["id"], "deleted": True} for item in leave]
 
 
-def _params(item: Record) -> JsonObject:
-    return {"price": item["price"], "quantity": item["quantity"], "metadata": item["metadata"]}
+def _params(tx: Transaction, item: Record) -> JsonObject:
+    return {
+        "price": item["price"],
+        "price_record": tx.store.find("price", item["price"]),
+        "quantity": item["quantity"],
+        "metadata": item["metadata"],
+    }
 
 
 def _phase(tx: Transaction, given: Record, start: int, index: int) -> JsonObject:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from stripe_double.engine.deadlines import Deadline
 from stripe_double.engine.errors import ApiError, invalid_request, state_conflict
 from stripe_double.engine.records import JsonObject, Record
@@ -27,7 +29,7 @@ from stripe_double.resources.subscription_cancellation import cancel_now
 from stripe_double.resources.subscription_creation import decide_beginning, open_account
 from stripe_double.resources.subscription_ending import end_subscription
 from stripe_double.resources.subscription_states import TERMINAL, last_period_end
-from stripe_double.wire.lists import created_within, equal_to, page
+from stripe_double.wire.lists import created_within, equal_to, page, second_within
 
 KIND = "subscription_schedule"
 EXPIRING_NOTICE_SECONDS = 7 * 86_400
@@ -140,9 +142,7 @@ def cancel(tx: Transaction, call: Call) -> JsonObject:
     """POST /v1/subscription_schedules/{id}/cancel: with its subscription."""
     schedule, params = tx.get(KIND, call.object_id), call.params
     stand_at(tx, schedule)
-    status = LIFECYCLE.next(schedule["status"], "cancel")
-    after = tx.put({**schedule, "canceled_at": tx.now, "current_phase": None, "status": status})
-    tx.emit("subscription_schedule.canceled", after)
+    after = _end(tx, schedule, "cancel", "canceled", canceled_at=tx.now)
     subscription = _subscription(tx, schedule)
     if subscription is not None:
         cancel_now(
@@ -161,10 +161,7 @@ def list_all(tx: Transaction, call: Call) -> JsonObject:
     if "scheduled" in params:
         found = (s for s in found if (s["status"] == "not_started") == params["scheduled"])
     for name in ("canceled_at", "completed_at", "released_at"):
-        if name in params:
-            moved = ({**s, "created": s[name]} for s in found if s[name] is not None)
-            wanted = created_within(moved, {"created": params[name]})
-            found = iter([tx.get(KIND, s["id"]) for s in wanted])
+        found = second_within(found, params.get(name), itemgetter(name))
     return page(found, params, url="/v1/subscription_schedules")
 
 
@@ -178,7 +175,10 @@ def due(schedule: Record) -> int | None:
 
 
 def advance(tx: Transaction, schedule: Record) -> None:
-    """A phase begins or ends now."""
+    """A phase begins or ends now. Nothing begins for a customer who was deleted."""
+    if tx.find("customer", schedule["customer"]) is None:
+        _end(tx, schedule, "cancel", "canceled", canceled_at=tx.now)
+        return
     if schedule["status"] == "not_started":
         _start(tx, schedule)
         return
@@ -213,14 +213,15 @@ def _start(tx: Transaction, schedule: Record) -> JsonObject:
     phase, defaults = schedule["phases"][0], schedule["default_settings"]
     customer = tx.get("customer", schedule["customer"])
     params: JsonObject = {
-        "items": item_params(phase, None),
+        "items": item_params(tx, phase, None),
         "metadata": phase["metadata"],
         "collection_method": phase["collection_method"] or defaults["collection_method"],
         "days_until_due": 30,
     }
-    method = phase["default_payment_method"] or defaults["default_payment_method"]
-    if method:
-        params["default_payment_method"] = method
+    chosen = phase["default_payment_method"] or defaults["default_payment_method"]
+    method = tx.find("payment_method", chosen or "")
+    if method is not None and method["customer"] == customer["id"]:
+        params["default_payment_method"] = chosen
     if phase["trial_end"] is not None:
         params["trial_end"] = phase["trial_end"]
     beginning = decide_beginning(tx, customer, params)
@@ -246,7 +247,7 @@ def _enter(
     if subscription is None:
         return None
     params: JsonObject = {
-        "items": item_params(phase, subscription),
+        "items": item_params(tx, phase, subscription),
         "proration_behavior": proration_behavior,
         "metadata": phase["metadata"],
     }
@@ -256,36 +257,34 @@ def _enter(
 
 
 def _complete(tx: Transaction, schedule: Record) -> None:
-    after = tx.put(
-        {
-            **schedule,
-            "completed_at": tx.now,
-            "current_phase": None,
-            "status": LIFECYCLE.next(schedule["status"], "complete"),
-        }
-    )
-    tx.emit("subscription_schedule.completed", after)
+    _end(tx, schedule, "complete", "completed", completed_at=tx.now)
     subscription = _subscription(tx, schedule)
     if subscription is not None:
         end_subscription(tx, subscription, reason="cancellation_requested")
 
 
 def _release(tx: Transaction, schedule: Record) -> JsonObject:
-    status = LIFECYCLE.next(schedule["status"], "release")
-    after = tx.put(
-        {
-            **schedule,
-            "current_phase": None,
-            "released_at": tx.now,
-            "released_subscription": schedule["subscription"],
-            "status": status,
-            "subscription": None,
-        }
+    after = _end(
+        tx,
+        schedule,
+        "release",
+        "released",
+        released_at=tx.now,
+        released_subscription=schedule["subscription"],
+        subscription=None,
     )
-    tx.emit("subscription_schedule.released", after)
     subscription = _subscription(tx, schedule)
     if subscription is not None:
         tx.change(subscription, "customer.subscription.updated", schedule=None)
+    return after
+
+
+def _end(
+    tx: Transaction, schedule: Record, action: str, event: str, **values: object
+) -> JsonObject:
+    status = LIFECYCLE.next(schedule["status"], action)
+    after = tx.put({**schedule, "current_phase": None, "status": status, **values})
+    tx.emit(f"subscription_schedule.{event}", after)
     return after
 
 

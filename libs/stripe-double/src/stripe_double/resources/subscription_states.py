@@ -48,6 +48,11 @@ def first_period_end(subscription: Record) -> int:
     return min(int(item["current_period_end"]) for item in subscription["items"]["data"])
 
 
+def first_period_start(subscription: Record) -> int:
+    """The earliest start of a current period."""
+    return min(int(item["current_period_start"]) for item in subscription["items"]["data"])
+
+
 def last_period_end(subscription: Record) -> int:
     """The latest end of a current period: where `cancel_at_period_end` ends it."""
     return max(int(item["current_period_end"]) for item in subscription["items"]["data"])

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from stripe_double.engine.records import JsonObject
+from collections.abc import Callable, Mapping
+
+from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
 from stripe_double.resources.operations import Call, operation
 from stripe_double.resources.subscription_cancellation import cancel
 from stripe_double.resources.subscription_creation import create
 from stripe_double.resources.subscription_ending import end_subscription
 from stripe_double.resources.subscription_fields import PLAIN
-from stripe_double.resources.subscription_states import LIFECYCLE, TERMINAL, last_period_end
+from stripe_double.resources.subscription_states import (
+    LIFECYCLE,
+    TERMINAL,
+    first_period_end,
+    first_period_start,
+    last_period_end,
+)
 from stripe_double.resources.subscription_updates import update
-from stripe_double.wire.lists import created_within, equal_to, page
+from stripe_double.wire.lists import created_within, equal_to, page, second_within
 
 __all__ = ["LIFECYCLE", "OPERATIONS", "TERMINAL", "end_subscription", "last_period_end"]
 
@@ -36,12 +44,20 @@ def list_all(tx: Transaction, call: Call) -> JsonObject:
         found = (s for s in found if s["status"] in TERMINAL)
     elif status != "all":
         found = (s for s in found if s["status"] == status)
+    for name, second_of in _SECONDS.items():
+        found = second_within(found, params.get(name), second_of)
     if "price" in params:
         wanted = params["price"]
         found = (s for s in found if any(i["price"]["id"] == wanted for i in s["items"]["data"]))
     return page(found, params, url="/v1/subscriptions")
 
 
+_SECONDS: Mapping[str, Callable[[Record], int]] = {
+    "current_period_end": first_period_end,
+    "current_period_start": first_period_start,
+}
+_BOUNDS = ("", ".gt", ".gte", ".lt", ".lte")
+_PERIODS = " ".join(f"{name}{bound}" for name in _SECONDS for bound in _BOUNDS)
 _PRICE_DATA = " ".join(
     f"items[].price_data.{name}"
     for name in ("currency", "product", "unit_amount", "recurring.interval")
@@ -77,7 +93,7 @@ OPERATIONS = (
         "subscriptions.list",
         "GET /v1/subscriptions",
         list_all,
-        "customer status price collection_method test_clock",
+        f"customer status price collection_method test_clock {_PERIODS}",
     ),
     operation("subscriptions.retrieve", "GET /v1/subscriptions/{id}", retrieve),
     operation(

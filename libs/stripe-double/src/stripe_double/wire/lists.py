@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from stripe_double.engine.errors import invalid_request, resource_missing
 from stripe_double.engine.records import JsonObject, Record
 
 _BOUNDS = {
+    "eq": lambda created, bound: created == bound,
     "gt": lambda created, bound: created > bound,
     "gte": lambda created, bound: created >= bound,
     "lt": lambda created, bound: created < bound,
@@ -48,15 +49,23 @@ def equal_to(params: JsonObject, *names: str) -> JsonObject:
 
 def created_within(records: Iterable[Record], params: JsonObject) -> Iterator[Record]:
     """Records whose `created` fits the `created` parameter (a second, or bounds)."""
-    wanted = params.get("created")
+    return second_within(records, params.get("created"), lambda record: record["created"])
+
+
+def second_within(
+    records: Iterable[Record],
+    wanted: int | JsonObject | None,
+    second_of: Callable[[Record], int | None],
+) -> Iterator[Record]:
+    """Records for which `second_of` is a second, or between bounds; all when nothing is wanted."""
     if wanted is None:
         return iter(records)
-    if isinstance(wanted, int):
-        return (record for record in records if record["created"] == wanted)
+    bounds = {"eq": wanted} if isinstance(wanted, int) else wanted
     return (
         record
         for record in records
-        if all(_BOUNDS[name](record["created"], bound) for name, bound in wanted.items())
+        if (second := second_of(record)) is not None
+        and all(_BOUNDS[name](second, bound) for name, bound in bounds.items())
     )
 
 
