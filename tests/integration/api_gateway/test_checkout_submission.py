@@ -18,7 +18,11 @@ from tests.integration.api_gateway.gateways import (
 )
 
 from api_gateway.decisions.checkout_requests import CheckoutRequest, fingerprint
-from billing_common.contracts.commands import Command, StartSubscriptionCheckout
+from billing_common.contracts.commands import (
+    Command,
+    StartOneOffCheckout,
+    StartSubscriptionCheckout,
+)
 
 pytestmark = pytest.mark.connected
 # What checkout says is made up here, to see that not a byte of it is changed.
@@ -77,6 +81,29 @@ async def test_a_new_key_becomes_one_command_and_its_reply_is_the_answer(
     assert repeated.headers["idempotent-replayed"] == "true"
     assert repeated.headers["retry-after"] == "7"
     assert repeated.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.requirement("CHK-08")
+async def test_a_single_thing_becomes_a_command_of_its_own(
+    product: Product, checkout: CheckoutByHand, entity_id: str
+) -> None:
+    body = {
+        "checkoutType": "payment",
+        "oneOff": {"name": "Consulting", "amountMinor": 12_345, "currency": "USD"},
+        "successPath": "/done",
+        "cancelPath": "/plans",
+    }
+
+    asking = asyncio.create_task(product.check_out("ann", body=body))
+    record = await checkout.next_record()
+    await checkout.reply(record, http_status=200, body="{}")
+
+    assert (await asking).status_code == 200
+    payload = Command.from_bytes(record.value).payload
+    assert isinstance(payload, StartOneOffCheckout)
+    assert (payload.name, payload.amount_minor) == ("Consulting", 12_345)
+    assert (payload.quantity, payload.currency) == (1, "usd")
+    assert payload.normalized_request["checkoutType"] == "one_off"
 
 
 @pytest.mark.requirement("IDEM-03")
@@ -287,7 +314,10 @@ BAD_BODIES: list[tuple[dict[str, Any], str]] = [
     ({"successPath": "//evil.example"}, "successPath"),
     ({"cancelPath": "/%2f%2fevil.example"}, "cancelPath"),
     ({"cancelPath": None}, "cancelPath"),
-    ({"checkoutType": "one_off"}, "checkoutType"),
+    ({"checkoutType": "one_off", "oneOff": {"name": "x", "amountMinor": 1}}, "planCode"),
+    ({"oneOff": {"name": "x", "amountMinor": 0}}, "oneOff.amountMinor"),
+    ({"oneOff": {"name": " ", "amountMinor": 1}}, "oneOff.name"),
+    ({"oneOff": {"name": "x", "amountMinor": 1, "quantity": 10_001}}, "oneOff.quantity"),
     ({"checkoutType": "gift"}, "checkoutType"),
 ]
 

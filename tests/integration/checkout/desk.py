@@ -18,6 +18,7 @@ from billing_common.contracts.commands import (
     BillingWrite,
     Command,
     RecoverOperation,
+    StartOneOffCheckout,
     StartSubscriptionCheckout,
 )
 from billing_common.contracts.replies import Reply
@@ -120,6 +121,32 @@ class Desk:
             ),
             entity_id=self.entity_id,
         )
+
+    def start_one_off(self, client_key: str, **changes: Any) -> Command:
+        """As api-gateway makes it. `changes`: the item's fields, entity_id."""
+        entity_id = changes.pop("entity_id", self.entity_id)
+        item = {"name": "Consulting", "amount_minor": 12_345, "quantity": 2, "currency": "usd"}
+        item |= changes
+        return self._command(
+            operation_key(
+                OPERATION_SECRET,
+                action="checkout",
+                billable_entity_id=entity_id,
+                client_idempotency_key=client_key,
+            ),
+            StartOneOffCheckout(
+                client_idempotency_key=client_key,
+                request_fingerprint_hash=sha256_hex(canonical_json(item)),
+                normalized_request=item,
+                success_path="/done",
+                cancel_path="/",
+                **item,
+            ),
+            entity_id=entity_id,
+        )
+
+    async def buy_once(self, client_key: str, **changes: Any) -> Reply:
+        return await self.handle(self.start_one_off(client_key, **changes))
 
     def recover(self, row: Any) -> Command:
         """As reconciler sends it for a row whose lease ended."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api_gateway.decisions.checkout_requests import (
+    AskedCheckout,
     CheckoutRequest,
+    OneOffCheckoutRequest,
+    OneOffItem,
     decide_checkout_request,
     fingerprint,
 )
@@ -108,37 +112,87 @@ def test_client_keys(headers: list[str], expected: object) -> None:
     assert decide_client_key(headers) == expected
 
 
+ITEM = OneOffItem(name="Consulting", amount_minor=12_345, quantity=2, currency="usd")
+
+
+def asked(checkout_type: str | None = None, **changes: object) -> AskedCheckout:
+    is_one_off = checkout_type in ONE_OFF_WORDS
+    return AskedCheckout(
+        **{
+            "checkout_type": checkout_type,
+            "plan_code": None if is_one_off else "pro",
+            "one_off": ITEM if is_one_off else None,
+            "success_path": "/a",
+            "cancel_path": "/b",
+            **changes,
+        }
+    )
+
+
+ONE_OFF_WORDS = ["one_off", "one-off", "oneoff", "payment"]
+
+
+def decide(
+    checkout_type: str | None = None, **changes: object
+) -> CheckoutRequest | OneOffCheckoutRequest | dict[str, str]:
+    return decide_checkout_request(asked(checkout_type, **changes), currency="usd")
+
+
+def print_of(checkout_type: str | None = None, **changes: object) -> str:
+    decided = decide(checkout_type, **changes)
+    assert not isinstance(decided, dict)
+    return fingerprint(decided.normalized(7))
+
+
 @pytest.mark.requirement("IDEM-04")
 def test_the_fingerprint_is_of_the_normal_form() -> None:
-    def request(checkout_type: str | None = None, **changes: str) -> str:
-        fields = {"plan_code": "pro", "success_path": "/a", "cancel_path": "/b"} | changes
-        decided = decide_checkout_request(checkout_type=checkout_type, **fields)
-        assert isinstance(decided, CheckoutRequest)
-        return fingerprint(decided.normalized(7))
-
     stated = (
         '{"action":"checkout","billableEntityId":7,"cancelPath":"/b",'
         '"checkoutType":"subscription","planCode":"pro","successPath":"/a"}'
     )
-    assert request() == request("subscription") == request("")
-    assert request() == hashlib.sha256(stated.encode()).hexdigest()
+    assert print_of() == print_of("subscription") == print_of("")
+    assert print_of() == hashlib.sha256(stated.encode()).hexdigest()
     others = {
-        request(plan_code="Pro"),
-        request(success_path="/b"),
-        request(cancel_path="/a"),
-        request(success_path="/b", cancel_path="/a"),
+        print_of(plan_code="Pro"),
+        print_of(success_path="/b"),
+        print_of(cancel_path="/a"),
+        print_of(success_path="/b", cancel_path="/a"),
+        print_of("one_off"),
     }
-    assert len(others | {request()}) == 5
+    assert len(others | {print_of()}) == 6
 
 
-@pytest.mark.parametrize("word", ["one_off", "one-off", "oneoff", "payment"])
-def test_one_off_is_not_offered_yet(word: str) -> None:
-    decided = decide_checkout_request(
-        checkout_type=word, plan_code="pro", success_path="/", cancel_path="//"
-    )
+@pytest.mark.requirement("CHK-08")
+def test_one_off_has_one_normal_form_whatever_it_is_called() -> None:
+    assert len({print_of(word) for word in ONE_OFF_WORDS}) == 1
+    others = {
+        print_of("one_off", one_off=replace(ITEM, name="consulting")),
+        print_of("one_off", one_off=replace(ITEM, amount_minor=12_346)),
+        print_of("one_off", one_off=replace(ITEM, quantity=1)),
+    }
+    assert len(others | {print_of("one_off")}) == 4
+
+
+@pytest.mark.requirement("CHK-08")
+@pytest.mark.parametrize(
+    ("checkout_type", "changes", "fields"),
+    [
+        ("one_off", {"one_off": None}, {"oneOff"}),
+        ("one_off", {"plan_code": "pro"}, {"planCode"}),
+        ("one_off", {"one_off": replace(ITEM, currency="eur")}, {"oneOff.currency"}),
+        ("one_off", {"cancel_path": "//", "one_off": None}, {"cancelPath", "oneOff"}),
+        (None, {"plan_code": None}, {"planCode"}),
+        ("subscription", {"one_off": ITEM}, {"oneOff"}),
+        ("gift", {}, {"checkoutType"}),
+        ("gift", {"plan_code": None}, {"checkoutType", "planCode"}),
+    ],
+)
+def test_a_checkout_is_of_one_kind(
+    checkout_type: str | None, changes: dict[str, object], fields: set[str]
+) -> None:
+    decided = decide(checkout_type, **changes)
     assert isinstance(decided, dict)
-    assert set(decided) == {"checkoutType", "cancelPath"}
-    assert "one-off" in decided["checkoutType"]
+    assert set(decided) == fields
 
 
 LEASED = {"lease_owner": "w", "lease_expires_at": NOW + timedelta(seconds=9.2)}

@@ -33,22 +33,97 @@ class CheckoutRequest:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneOffItem:
+    """`quantity` pieces of something that is in no catalogue, at `amount_minor` (minor units of
+    `currency`, lower case) each."""
+
+    name: str
+    amount_minor: int
+    quantity: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneOffCheckoutRequest:
+    """A valid request for one payment of one thing."""
+
+    item: OneOffItem
+    success_path: str
+    cancel_path: str
+
+    def normalized(self, billable_entity_id: int) -> dict[str, Any]:
+        """The one form of equal requests: what was omitted is stated."""
+        return {
+            "action": Action.CHECKOUT.value,
+            "billableEntityId": billable_entity_id,
+            "checkoutType": SessionFlow.ONE_OFF.value,
+            "oneOff": {
+                "name": self.item.name,
+                "amountMinor": self.item.amount_minor,
+                "quantity": self.item.quantity,
+                "currency": self.item.currency,
+            },
+            "successPath": self.success_path,
+            "cancelPath": self.cancel_path,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedCheckout:
+    """A body as it was sent, each field valid by itself."""
+
+    checkout_type: str | None
+    plan_code: str | None
+    one_off: OneOffItem | None
+    success_path: str
+    cancel_path: str
+
+
 def decide_checkout_request(
-    *, checkout_type: str | None, plan_code: str, success_path: str, cancel_path: str
-) -> CheckoutRequest | dict[str, str]:
-    """The request, or field errors by the names of the wire."""
+    asked: AskedCheckout, *, currency: str
+) -> CheckoutRequest | OneOffCheckoutRequest | dict[str, str]:
+    """The request, or field errors by the names of the wire. `currency`: the deployment's."""
     errors: dict[str, str] = {}
-    if checkout_type in _ONE_OFF_WORDS:
-        errors["checkoutType"] = "one-off checkouts are not offered yet"
-    elif checkout_type not in (None, "", SessionFlow.SUBSCRIPTION.value):
-        errors["checkoutType"] = "must be subscription"
-    for name, path in (("successPath", success_path), ("cancelPath", cancel_path)):
+    is_one_off = asked.checkout_type in _ONE_OFF_WORDS
+    if not is_one_off and asked.checkout_type not in (None, "", SessionFlow.SUBSCRIPTION.value):
+        errors["checkoutType"] = "must be subscription or one_off"
+    for name, path in (("successPath", asked.success_path), ("cancelPath", asked.cancel_path)):
         error = path_error(path)
         if error is not None:
             errors[name] = error
+    errors |= _one_off_errors(asked, currency) if is_one_off else _subscription_errors(asked)
     if errors:
         return errors
-    return CheckoutRequest(plan_code=plan_code, success_path=success_path, cancel_path=cancel_path)
+    if is_one_off and asked.one_off is not None:
+        return OneOffCheckoutRequest(
+            item=asked.one_off, success_path=asked.success_path, cancel_path=asked.cancel_path
+        )
+    return CheckoutRequest(
+        plan_code=asked.plan_code or "",
+        success_path=asked.success_path,
+        cancel_path=asked.cancel_path,
+    )
+
+
+def _one_off_errors(asked: AskedCheckout, currency: str) -> dict[str, str]:
+    errors: dict[str, str] = {}
+    if asked.plan_code is not None:
+        errors["planCode"] = "a one-off checkout sells no plan"
+    if asked.one_off is None:
+        errors["oneOff"] = "required for a one-off checkout"
+    elif asked.one_off.currency != currency:
+        errors["oneOff.currency"] = f"only {currency} is sold here"
+    return errors
+
+
+def _subscription_errors(asked: AskedCheckout) -> dict[str, str]:
+    errors: dict[str, str] = {}
+    if asked.plan_code is None:
+        errors["planCode"] = "required for a subscription"
+    if asked.one_off is not None:
+        errors["oneOff"] = "say checkoutType one_off to sell a single thing"
+    return errors
 
 
 def fingerprint(normalized: dict[str, Any]) -> str:
