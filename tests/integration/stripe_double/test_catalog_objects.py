@@ -111,3 +111,23 @@ def test_test_cards_come_by_token_or_number(client: Any) -> None:
             {"type": "card", "card": {"number": "4111", "exp_month": 1, "exp_year": 2040}}
         )
     assert caught.value.code == "incorrect_number"
+
+
+def test_a_product_may_come_with_its_default_price(client: Any) -> None:
+    product = client.v1.products.create(
+        {
+            "name": "Pro",
+            "marketing_features": [{"name": "Everything"}],
+            "default_price_data": {
+                "currency": "usd",
+                "unit_amount": 900,
+                "recurring": {"interval": "year"},
+            },
+            "expand": ["default_price"],
+        }
+    )
+    assert (product.default_price.unit_amount, product.default_price.product) == (900, product.id)
+    assert product.marketing_features[0].name == "Everything"
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        client.v1.products.create({"name": "Pro", "default_price_data": {"currency": "usd"}})
+    assert caught.value.param == "default_price_data[unit_amount]"

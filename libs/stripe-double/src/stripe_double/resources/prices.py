@@ -31,10 +31,12 @@ def new_price(tx: Transaction, params: JsonObject, *, param: str = "") -> JsonOb
     """Create and announce a price. `param` prefixes parameter names in errors."""
     currency = currency_of(params, param)
     if params.get("unit_amount") is None:
-        raise parameter_missing(f"{param}unit_amount")
+        raise parameter_missing(_named(param, "unit_amount"))
     if params["unit_amount"] < 0:
         raise parameter_invalid(
-            f"{param}unit_amount", "Invalid non-negative integer", "parameter_invalid_integer"
+            _named(param, "unit_amount"),
+            "Invalid non-negative integer",
+            "parameter_invalid_integer",
         )
     recurring = _recurring(params, param)
     price = tx.put(
@@ -68,10 +70,16 @@ def currency_of(params: JsonObject, param: str = "") -> str:
     """The currency parameter in lower case, or ApiError 400."""
     currency = str(params.get("currency") or "").lower()
     if not currency:
-        raise parameter_missing(f"{param}currency")
+        raise parameter_missing(_named(param, "currency"))
     if not _CURRENCY.match(currency):
-        raise parameter_invalid(f"{param}currency", f"Invalid currency: {currency}")
+        raise parameter_invalid(_named(param, "currency"), f"Invalid currency: {currency}")
     return currency
+
+
+def _named(prefix: str, *names: str) -> str:
+    """A parameter's name as the caller wrote it, inside `prefix` if there is one."""
+    first, *rest = [prefix, *names] if prefix else names
+    return first + "".join(f"[{name}]" for name in rest)
 
 
 def create(tx: Transaction, call: Call) -> JsonObject:
@@ -122,7 +130,7 @@ def _recurring(params: JsonObject, param: str) -> JsonObject | None:
     count = given.get("interval_count", 1)
     if not 1 <= count <= _MAX_INTERVALS[given["interval"]]:
         raise parameter_invalid(
-            f"{param}recurring[interval_count]",
+            _named(param, "recurring", "interval_count"),
             "The maximum interval of a recurring price is three years, the minimum is one.",
         )
     return {
@@ -141,10 +149,10 @@ def _product_id(tx: Transaction, params: JsonObject, param: str) -> str:
             raise invalid_request(
                 "You may only specify one of these parameters: product, product_data."
             )
-        raise parameter_missing(f"{param}product")
+        raise parameter_missing(_named(param, "product"))
     if data:
         return str(new_product(tx, data)["id"])
-    return str(tx.get("product", str(product), param=f"{param}product")["id"])
+    return str(tx.get("product", str(product), param=_named(param, "product"))["id"])
 
 
 def _take_lookup_key(tx: Transaction, params: JsonObject) -> str | None:

@@ -9,8 +9,11 @@ from stripe_double.resources import metadata
 from stripe_double.resources.operations import Call, operation
 from stripe_double.wire.lists import created_within, equal_to, page
 
-_TEXTS = ("description", "statement_descriptor", "unit_label", "url")
-_MODELS = "active description images[] metadata metadata.* name statement_descriptor unit_label url"
+_TEXTS = ("description", "statement_descriptor", "tax_code", "unit_label", "url")
+MODELS = (
+    "active description images[] marketing_features[].name metadata metadata.* name shippable "
+    "statement_descriptor tax_code unit_label url"
+)
 
 
 def new_product(tx: Transaction, params: JsonObject) -> JsonObject:
@@ -32,13 +35,13 @@ def new_product(tx: Transaction, params: JsonObject) -> JsonObject:
             "description": params.get("description") or None,
             "images": params.get("images") or [],
             "livemode": False,
-            "marketing_features": [],
+            "marketing_features": [dict(one) for one in params.get("marketing_features") or []],
             "metadata": metadata.given(params),
             "name": params["name"],
             "package_dimensions": None,
-            "shippable": None,
+            "shippable": params.get("shippable"),
             "statement_descriptor": params.get("statement_descriptor") or None,
-            "tax_code": None,
+            "tax_code": params.get("tax_code") or None,
             "tax_details": None,
             "type": "service",
             "unit_label": params.get("unit_label") or None,
@@ -48,11 +51,6 @@ def new_product(tx: Transaction, params: JsonObject) -> JsonObject:
     )
     tx.emit("product.created", product)
     return product
-
-
-def create(tx: Transaction, call: Call) -> JsonObject:
-    """POST /v1/products"""
-    return new_product(tx, call.params)
 
 
 def retrieve(tx: Transaction, call: Call) -> JsonObject:
@@ -67,6 +65,11 @@ def update(tx: Transaction, call: Call) -> JsonObject:
     values |= {name: params[name] for name in ("active", "name") if params.get(name) is not None}
     if "images" in params:
         values["images"] = params["images"] or []
+    if "marketing_features" in params:
+        features = params["marketing_features"] or []
+        values["marketing_features"] = [dict(one) for one in features]
+    if "shippable" in params:
+        values["shippable"] = params["shippable"]
     if params.get("default_price"):
         values["default_price"] = tx.get("price", params["default_price"], param="default_price")[
             "id"
@@ -98,9 +101,8 @@ def list_all(tx: Transaction, call: Call) -> JsonObject:
 
 
 OPERATIONS = (
-    operation("products.create", "POST /v1/products", create, f"id {_MODELS}"),
     operation("products.list", "GET /v1/products", list_all, "active url ids[]"),
     operation("products.retrieve", "GET /v1/products/{id}", retrieve),
-    operation("products.update", "POST /v1/products/{id}", update, f"default_price {_MODELS}"),
+    operation("products.update", "POST /v1/products/{id}", update, f"default_price {MODELS}"),
     operation("products.delete", "DELETE /v1/products/{id}", delete),
 )
