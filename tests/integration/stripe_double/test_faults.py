@@ -192,6 +192,18 @@ def test_a_reset_is_seen_as_one(double: Any, raw: httpx.Client) -> None:
         raw.post("/v1/customers")
 
 
+@pytest.mark.parametrize("kind", ["reset", "truncate", "malformed"])
+@pytest.mark.parametrize("percent", [0, 1, 99, 100])
+def test_a_body_is_cut_anywhere_and_never_taken_for_whole(
+    double: Any, plain: Any, kind: str, percent: int
+) -> None:
+    double.call(lambda control: control.add_fault(kind, cut_percent=percent))
+    with pytest.raises(stripe.StripeError):
+        plain.v1.customers.create({"name": "A"}, {"idempotency_key": "k"})
+    assert plain.v1.customers.create({"name": "A"}, {"idempotency_key": "k"}).name == "A"
+    assert kept_customers(double) == 1
+
+
 def test_the_way_to_stripe_fails_for_kept_answers_too(double: Any, plain: Any) -> None:
     first = plain.v1.customers.create({"name": "A"}, {"idempotency_key": "k"})
     for kind in ("error_before", "drop_before", "drop_after", "truncate"):
@@ -247,7 +259,13 @@ def test_a_fault_that_does_not_exist_is_refused(double: Any) -> None:
     answer = httpx.post(f"{double.url}/_double/faults", json={"kind": "gremlin"})
     assert answer.status_code == 400
     assert "rate_limit" in answer.json()["error"]["message"]
-    for wrong in ({"times": 0}, {"status": 200}, {"delay_seconds": 31 * 86_400}, {"tines": 1}):
+    for wrong in (
+        {"times": 0},
+        {"status": 200},
+        {"cut_percent": 101},
+        {"delay_seconds": 31 * 86_400},
+        {"tines": 1},
+    ):
         answer = httpx.post(f"{double.url}/_double/faults", json={"kind": "delay", **wrong})
         assert answer.status_code == 400, wrong
 

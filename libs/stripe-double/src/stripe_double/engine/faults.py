@@ -39,9 +39,9 @@ class FaultKind(StrEnum):
     `reply_after_webhooks`   the events of the request are delivered before its answer
     `timeout_after`          no answer until the caller gives up
     `drop_after`             the connection is dropped without an answer
-    `reset`                  half the body, then the connection is reset
-    `truncate`               half the body, then the connection ends
-    `malformed`              half the body, as if it were whole
+    `reset`                  the body up to `cut_percent` (50), then the connection is reset
+    `truncate`               the body up to `cut_percent`, then the connection ends
+    `malformed`              the body up to `cut_percent`, as if it were whole
     `slow_drip`              the body comes in pieces over `delay_ms`
     """
 
@@ -75,7 +75,8 @@ class Fault:
     `operation` is an operation name (`checkout.sessions.create`), `METHOD /v1/path`, or `*`.
     The first `skip` matching calls pass, the next `times` go wrong. `match` keeps only requests
     whose top-level parameters equal the given strings. `delay_ms` is real time, `delay_seconds`
-    the double's. Wrong values raise ValueError.
+    the double's. A body is cut before its last byte even at 100 percent. Wrong values raise
+    ValueError.
     """
 
     kind: FaultKind
@@ -86,6 +87,7 @@ class Fault:
     delay_seconds: float = 0.0
     status: int = 500
     decline_code: str = "generic_decline"
+    cut_percent: int = 50
     match: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -95,6 +97,9 @@ class Fault:
             raise ValueError(message)
         if self.delay_ms < 0 or not 0 <= self.delay_seconds <= MAX_DELAY_SECONDS:
             message = "delay_ms must not be negative, delay_seconds be 0 to 30 days"
+            raise ValueError(message)
+        if not 0 <= self.cut_percent <= 100:
+            message = "cut_percent must be 0 to 100"
             raise ValueError(message)
         if not 500 <= self.status <= 599:
             message = "status must be 500 to 599"

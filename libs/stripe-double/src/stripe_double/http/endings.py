@@ -36,9 +36,8 @@ async def send_answer(answer: Answer, send: Send) -> None:
         }
     )
     if answer.ending in {Ending.TRUNCATED, Ending.RESET}:
-        await send(
-            {"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True}
-        )
+        beginning = answer.beginning.encode()
+        await send({"type": "http.response.body", "body": beginning, "more_body": True})
         connection = _Connection(send)
         if answer.ending is Ending.RESET:
             connection.reset()

@@ -96,12 +96,12 @@ class Hostility:
         if self.kind is FaultKind.TIMEOUT_AFTER:
             await self._hang()
             return NO_ANSWER
+        answer = replace(answer, drip_ms=fault.delay_ms, cut_percent=fault.cut_percent)
         if self.kind is FaultKind.MALFORMED:
-            return replace(answer, body=answer.body[: len(answer.body) // 2])
+            return replace(answer, body=answer.beginning)
         if self.kind is FaultKind.ERROR_AFTER and fault.status != 500:
             return gateway_error(fault.status)
-        ending = _ENDINGS.get(fault.kind, Ending.WHOLE)
-        return replace(answer, ending=ending, drip_ms=fault.delay_ms)
+        return replace(answer, ending=_ENDINGS.get(fault.kind, Ending.WHOLE))
 
     def _go_first(self, deliveries: Sequence[str]) -> Sequence[str]:
         """The deliveries whose first attempt the answer waits for."""

@@ -77,9 +77,9 @@ class Ending(Enum):
     DROPPED = "dropped"
     """Nothing is sent."""
     TRUNCATED = "truncated"
-    """Half the body, then the end."""
+    """The beginning of the body, then the end."""
     RESET = "reset"
-    """Half the body, then a reset."""
+    """The beginning of the body, then a reset."""
     DRIPPED = "dripped"
     """The body in pieces."""
 
@@ -93,6 +93,13 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     ending: Ending = Ending.WHOLE
     drip_ms: int = 0
+    cut_percent: int = 50
+
+    @property
+    def beginning(self) -> str:
+        """The body up to `cut_percent`, never the whole of it."""
+        length = len(self.body) * self.cut_percent // 100
+        return self.body[: min(length, len(self.body) - 1)]
 
     @property
     def all_headers(self) -> dict[str, str]:
