@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from tests.crash.scene import Scene
 from tests.integration.checkout.desk import CREATE_CUSTOMER, operations, sessions
 
+from billing_common.contracts.commands import OpenPortal
 from billing_common.domain.errors import TransientError
 from billing_common.domain.provider_objects import ProviderCustomer, ProviderSession
 from billing_common.domain.provider_outcome import ProviderFailure
@@ -21,6 +22,9 @@ from billing_common.storage.tables import billing_customers
 from billing_common.stripe_api.client import StripeProvider
 from billing_common.stripe_api.port import Answer
 from checkout.handlers.commands import handle_command
+
+LIST_SESSIONS: Final = "checkout.sessions.list"
+EXPIRE_SESSION: Final = "checkout.sessions.expire"
 
 Act = Callable[[Scene], Awaitable[None]]
 
@@ -66,6 +70,13 @@ async def _customer_trouble(scene: Scene) -> None:
 
 
 async def _pending_past_its_deadline(scene: Scene) -> None:
+    """Nothing was made, as far as anybody can see."""
+    scene.desk.fault("drop_before")
+    await buy(scene)
+    await _set(scene, provider_idempotency_replay_deadline_at=datetime.now(UTC))
+
+
+async def _made_and_past_its_deadline(scene: Scene) -> None:
     await leave_pending(scene)
     await _set(scene, provider_idempotency_replay_deadline_at=datetime.now(UTC))
 
@@ -152,7 +163,8 @@ async def _take_lease(scene: Scene) -> None:
 
 
 async def _give_up(scene: Scene) -> None:
-    """Recovery comes past the deadline and ends the operation, behind a hold."""
+    """Recovery comes past the deadline, learns nothing, and ends the operation behind a hold."""
+    scene.desk.fault("rate_limit", LIST_SESSIONS)
     await _set(scene, provider_idempotency_replay_deadline_at=datetime.now(UTC))
     await scene.end_leases()
     for recovery in await scene.stalled():
@@ -182,6 +194,42 @@ async def _lapsed(scene: Scene) -> None:
     past = datetime.now(UTC) - timedelta(minutes=5)
     (row,) = await scene.rows(sessions)
     await scene.desk.set(sessions, row.id, expires_at=past)
+
+
+async def _held(scene: Scene) -> None:
+    """An earlier checkout ended behind a hold, and what it made shows only now."""
+    scene.desk.fault("drop_after")
+    await _buy_with_another_key(scene)
+    await _set(scene, provider_idempotency_replay_deadline_at=datetime.now(UTC))
+    scene.desk.fault("rate_limit", LIST_SESSIONS)
+    await scene.recover()
+
+
+async def _held_and_hard_to_expire(scene: Scene) -> None:
+    await _held(scene)
+    scene.desk.fault("drop_after", EXPIRE_SESSION)
+
+
+async def _stored_error_and_nothing_made(scene: Scene) -> None:
+    scene.desk.fault("error_saved")
+
+
+async def _subscribed(scene: Scene) -> None:
+    await _buy_with_another_key(scene)
+    (found,) = scene.at_stripe()
+    subscription_id = scene.desk.pay(found["id"])["subscription"]
+    (row,) = await scene.rows(sessions)
+    await scene.desk.set(sessions, row.id, status="completed_reconciled")
+    desk = replace(scene.desk, entity_id=scene.entity_id)
+    await desk.add_subscription(
+        provider_subscription_id=subscription_id, operation_key=row.operation_key
+    )
+
+
+async def _open_portal(scene: Scene) -> None:
+    desk = replace(scene.desk, entity_id=scene.entity_id)
+    scene.main = desk.write("click", "portal", OpenPortal, return_path="/billing")
+    await scene.receive(scene.main)
 
 
 async def _customer_trouble_past_the_deadline(scene: Scene) -> None:
@@ -300,6 +348,7 @@ SCENARIOS: Final = (
     Scenario("the answer is lost", recover, prepare=leave_pending),
     Scenario("a stored server error", buy_and_recover, prepare=_stored_server_error),
     Scenario("past the deadline", recover, ends="expired", prepare=_pending_past_its_deadline),
+    Scenario("found at the last look", recover, prepare=_made_and_past_its_deadline),
     Scenario("bound before", recover, prepare=_pending_and_bound),
     Scenario(
         "another subscription",
@@ -309,6 +358,14 @@ SCENARIOS: Final = (
     ),
     Scenario("replay", buy, prepare=buy),
     Scenario("another one has lapsed", buy, prepare=_lapsed),
+    Scenario("another one is held", buy, prepare=_held),
+    Scenario("another one is held and hard to expire", buy, prepare=_held_and_hard_to_expire),
+    Scenario(
+        "a stored server error, nothing made",
+        buy_and_recover,
+        prepare=_stored_error_and_nothing_made,
+    ),
+    Scenario("a visit to the portal", _open_portal, prepare=_subscribed),
     Scenario("blocked", buy, ends=None, prepare=_buy_with_another_key),
     Scenario("another key meanwhile", _buy_with_another_key, prepare=leave_pending),
     Scenario("unknown plan", _unknown_plan, ends="failed"),

@@ -58,10 +58,13 @@ class Scene:
     replies: Replies = field(default_factory=Replies)
     commands: list[Command] = field(default_factory=list)
     sent: list[Command] = field(default_factory=list)
+    main: Command | None = None
 
     @property
     def first(self) -> Command:
-        """The command of "click" as it was first sent, or would be."""
+        """The command that matters: `main`, or "click" as it was first sent, or would be."""
+        if self.main is not None:
+            return self.main
         key = self.start().operation_key
         sent = [command for command in self.sent if command.operation_key == key]
         starts = [one for one in sent if not isinstance(one.payload, RecoverOperation)]
@@ -76,17 +79,18 @@ class Scene:
             self.commands.append(command)
             self.sent.append(command)
         module = self.pointed["checkout.subscribers"]
-        handle = self.pointed["checkout.handlers.commands"].handle_command
+        begin = self.pointed["checkout.handlers.commands"].begin_command
         used = context or self.context
 
-        async def handled(one: Command) -> Reply:
-            answer: Reply = await handle(used, one)
-            return answer
+        async def begun(one: Command) -> Any:
+            return await begin(used, one)
 
         subscriber = module.CommandSubscriber(
-            handle=handled, replies=self.replies, replies_topic="replies"
+            begin=begun, replies=self.replies, replies_topic="replies"
         )
-        await subscriber.receive(_record(command))
+        rest = await subscriber.receive(_record(command))
+        if rest is not None:
+            await rest()
         self.commands.remove(command)
 
     async def rows(self, table: Any) -> list[Any]:

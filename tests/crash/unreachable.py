@@ -11,8 +11,18 @@ UNREACHABLE: Final = {
     f"{_TRANSACTION}:Database.is_reachable:2": "readiness: not on the write path",
     f"{_TRANSACTION}:Database.close:1": "shutting down: not on the write path",
     f"{_TRANSACTION}:_commit:3": "cancellation under COMMIT: tests/integration/storage kills there",
-    "checkout.handlers.billing_write:_customer:1": "no action is built that only needs to know it",
     "checkout.handlers.claim:_claim:9": "no action is built that is blocked by what it gathers",
+    **dict.fromkeys(
+        (
+            "checkout.handlers.billing_write:execute:1",
+            "checkout.handlers.billing_write:execute:2",
+            "checkout.handlers.commands:handle_command:1",
+            "checkout.handlers.commands:handle_command:2",
+            "checkout.handlers.recovery:recover:1",
+            "checkout.handlers.recovery:recover:2",
+        ),
+        "beginning and finishing in one go, for tests; the consumer does them apart",
+    ),
 }
 # Passed, but nobody can die there alone: COMMIT is already on its way in a task of its own. Dying
 # before it was sent is `_once` before `_commit`, dying after it is `_commit` after.
