@@ -163,3 +163,23 @@ def test_a_set_end_inside_the_period_gives_the_rest_back_if_so_agreed(
     waiting = account.v1.invoice_items.list({"pending": True}).data
     assert len(waiting) == credits
     assert all(-2100 < one.amount < -1900 for one in waiting)
+
+
+def test_a_card_set_up_in_a_trial_pays_its_end(shop: Any) -> None:
+    account = BillingAccount(shop, None)
+    made = account.subscribed(
+        account.price(1200),
+        trial_period_days=7,
+        payment_behavior="default_incomplete",
+        payment_settings={"save_default_payment_method": "on_subscription"},
+        trial_settings={"end_behavior": {"missing_payment_method": "cancel"}},
+        expand=["pending_setup_intent"],
+    )
+    assert (made.status, made.pending_setup_intent.customer) == ("trialing", account.customer)
+    account.v1.setup_intents.confirm(made.pending_setup_intent.id, {"payment_method": GOOD})
+    ready = account.v1.subscriptions.retrieve(made.id)
+    assert ready.pending_setup_intent is None
+    assert ready.default_payment_method is not None
+    account.advance(7 * DAY + 3700)
+    assert account.v1.subscriptions.retrieve(made.id).status == "active"
+    assert account.charged() == 1200

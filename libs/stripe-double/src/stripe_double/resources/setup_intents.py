@@ -6,7 +6,7 @@ from stripe_double.engine.errors import ApiError, decline_of, invalid_request, s
 from stripe_double.engine.lifecycle import Lifecycle
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
-from stripe_double.resources import banks, metadata, payment_methods
+from stripe_double.resources import banks, metadata, payment_methods, subscription_setup
 from stripe_double.resources.intent_parameters import (
     DATA_MODELS,
     MANDATE_MODELS,
@@ -112,6 +112,8 @@ def _end(
         }
     )
     tx.emit(_EVENTS[action], after)
+    if action == "succeed":
+        subscription_setup.follow(tx, after)
     return after
 
 

@@ -17,6 +17,7 @@ from stripe_double.resources.item_prices import one_time_price, quantity_of
 from stripe_double.resources.operations import Call
 from stripe_double.resources.periods import longest_seconds, period_at, period_end
 from stripe_double.resources.proration import remaining
+from stripe_double.resources.setup_intents import new_setup_intent
 from stripe_double.resources.subscription_cancellation import note_terms
 from stripe_double.resources.subscription_discounts import given_to
 from stripe_double.resources.subscription_fields import (
@@ -28,6 +29,7 @@ from stripe_double.resources.subscription_fields import (
 from stripe_double.resources.subscription_item_params import new_items
 from stripe_double.resources.subscription_notices import schedule_notices
 from stripe_double.resources.subscription_objects import item_record, subscription_record
+from stripe_double.resources.subscription_setup import await_setup
 from stripe_double.resources.subscription_states import item_amount, payment_method_of
 
 
@@ -72,7 +74,19 @@ def begin(
     for extra in beginning.extras:
         new_invoice_item(tx, customer, **extra)
     record = {**record, "discounts": given_to(tx, record, beginning.choices)}
+    if not asks and payment_behavior == "default_incomplete":
+        record = {**record, "pending_setup_intent": _setup(tx, record, customer)}
     return open_account(tx, record, beginning.amounts, payment_behavior=payment_behavior)
+
+
+def _setup(tx: Transaction, record: Record, customer: Record) -> str | None:
+    """The setup intent by which a card may come, when nothing is asked and none is there."""
+    by_card = record["collection_method"] == "charge_automatically"
+    if not by_card or payment_method_of(tx, record, customer) is not None:
+        return None
+    intent = new_setup_intent(tx, customer=customer["id"])
+    await_setup(tx, intent, record["id"])
+    return str(intent["id"])
 
 
 def begun_lines(tx: Transaction, beginning: Beginning) -> list[JsonObject]:
