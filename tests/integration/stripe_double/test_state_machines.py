@@ -2,7 +2,8 @@
 
 Random walks through the in-process double; the tables and sums they are held against are written
 in `machines/`, independent of the double's own. HOLDFAST_DOUBLE_WALKS sets the number of walks per
-machine (default 15), HOLDFAST_DOUBLE_STEPS their length (default 25).
+machine (default 25), HOLDFAST_DOUBLE_STEPS their length (default 25), and with
+HOLDFAST_DOUBLE_SHRINK=1 a walk that fails is shortened.
 """
 
 from __future__ import annotations
@@ -12,19 +13,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 from tests.integration.stripe_double.machines.account import AccountMachine
 
 from stripe_double.engine.errors import ApiError
 
-WALKS = int(os.environ.get("HOLDFAST_DOUBLE_WALKS", "15"))
+WALKS = int(os.environ.get("HOLDFAST_DOUBLE_WALKS", "25"))
 STEPS = int(os.environ.get("HOLDFAST_DOUBLE_STEPS", "25"))
+# Shrinking takes minutes and a walk is short: it is done on request, with the walk found.
+PHASES = [Phase.generate] + [Phase.shrink] * ("HOLDFAST_DOUBLE_SHRINK" in os.environ)
 SETTINGS = settings(
     max_examples=WALKS,
     stateful_step_count=STEPS,
     deadline=None,
+    phases=PHASES,
     derandomize="HOLDFAST_DOUBLE_WALKS" not in os.environ,
     suppress_health_check=list(HealthCheck),
     print_blob=True,

@@ -173,7 +173,7 @@ class AccountMachine(RuleBasedStateMachine):
 
     @invariant()
     def money_is_conserved(self) -> None:
-        wrong = list(Books(self.account.objects).errors())
+        wrong = list(Books(self.account.objects, self.account.shop.control.ledger()).errors())
         assert wrong == [], wrong
 
     def teardown(self) -> None:

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 Object = Any
+_MEETS_INVOICE = {"applied_to_invoice", "unapplied_from_invoice"}
 
 
 class Books:
     """Everything about money that a world shows, read at one moment."""
 
-    def __init__(self, objects: Any) -> None:
-        """`objects(collection)` lists all objects of a kind."""
+    def __init__(self, objects: Any, ledger: list[Object]) -> None:
+        """`objects(collection)` lists all objects of a kind; `ledger` is all of it."""
+        self.asked = [entry for entry in ledger if entry["kind"] == "charge"]
         self.invoices = list(objects("invoice"))
         self.charges = list(objects("charge"))
         self.intents = list(objects("payment_intent"))
@@ -31,6 +33,22 @@ class Books:
         yield from self._intent_errors()
         yield from self._balance_errors()
         yield from self._credit_errors()
+        yield from self._ledger_errors()
+
+    def _ledger_errors(self) -> Iterator[str]:
+        """The oracle and the objects tell the same story: no money without a note of it."""
+        noted = sorted(
+            (entry["charge"], entry["amount"], entry["currency"])
+            for entry in self.asked
+            if entry["outcome"] == "succeeded"
+        )
+        taken = sorted(
+            (charge["id"], charge["amount"], charge["currency"])
+            for charge in self.charges
+            if charge["status"] == "succeeded"
+        )
+        if noted != taken:
+            yield f"the ledger notes {noted}, the charges are {taken}"
 
     def _invoice_errors(self) -> Iterator[str]:
         for invoice in self.invoices:
@@ -142,3 +160,13 @@ class Books:
                         yield f"{credit['id']}: ends at {credit['ending_balance']}, not {running}"
             if customer["balance"] != running:
                 yield f"{customer['id']}: balance {customer['balance']}, noted {running}"
+        for invoice in self.invoices:
+            met = sum(
+                credit["amount"]
+                for credit in self.credits
+                if credit["invoice"] == invoice["id"] and credit["type"] in _MEETS_INVOICE
+            )
+            ending = invoice["ending_balance"]
+            applied = 0 if ending is None else ending - invoice["starting_balance"]
+            if met != (0 if invoice["status"] == "void" else applied):
+                yield f"{invoice['id']} ({invoice['status']}): {met} of the balance, not {applied}"
