@@ -30,6 +30,7 @@ def openapi_document() -> dict[str, Any]:
             "BILLING_DATABASE_URL": "mysql+asyncmy://nobody@localhost/none",
             "KAFKA_BOOTSTRAP_SERVERS": "localhost:1",
             "BILLING_OPERATION_KEY_SECRET": "-" * 32,
+            "BILLING_CURRENCY": "usd",
             "BILLING_JWT_ISSUER": "-",
             "BILLING_JWT_AUDIENCE": "-",
             "BILLING_JWT_SHARED_SECRET": "-" * 32,

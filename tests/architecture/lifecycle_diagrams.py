@@ -13,11 +13,12 @@ from typing import Any, Final
 from billing_common.domain.checkout_session import SESSION
 from billing_common.domain.idempotency import OPERATION
 from billing_common.domain.lifecycle import Lifecycle
+from billing_common.domain.payment_link import PAYMENT_LINK
 from billing_common.domain.subscription import EXPECTED
 from billing_common.domain.webhook_event import WEBHOOK_EVENT
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "ARCHITECTURE.md"
-STRICT: Final[tuple[Lifecycle[Any, Any], ...]] = (OPERATION, SESSION, WEBHOOK_EVENT)
+STRICT: Final[tuple[Lifecycle[Any, Any], ...]] = (OPERATION, SESSION, PAYMENT_LINK, WEBHOOK_EVENT)
 _BLOCK: Final = re.compile(r"<!-- diagram: (\w+) -->\n.*?<!-- end -->", re.DOTALL)
 
 

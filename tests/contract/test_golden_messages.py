@@ -24,6 +24,8 @@ READERS: dict[str, type[Message]] = {
     "command_start_subscription_checkout.v1": Command,
     "command_start_one_off_checkout.v1": Command,
     "command_open_portal.v1": Command,
+    "command_create_payment_link.v1": Command,
+    "command_deactivate_payment_link.v1": Command,
     "command_recover_operation.v1": Command,
     "reply.v1": Reply,
     "change.v1": Change,

@@ -48,6 +48,7 @@ def settings(
             "KAFKA_BOOTSTRAP_SERVERS": kafka,
             "KAFKA_TOPIC_PREFIX": topic_prefix,
             "BILLING_OPERATION_KEY_SECRET": "o" * 40,
+            "BILLING_CURRENCY": "usd",
             "BILLING_JWT_ISSUER": ISSUER,
             "BILLING_JWT_AUDIENCE": AUDIENCE,
             "BILLING_JWT_SHARED_SECRET": JWT_SECRET,

@@ -13,6 +13,7 @@ GOOD = {
     "BILLING_DATABASE_URL": "mysql+asyncmy://u:p@h/d",
     "KAFKA_BOOTSTRAP_SERVERS": "h:1",
     "BILLING_OPERATION_KEY_SECRET": "o" * 32,
+    "BILLING_CURRENCY": "usd",
     "BILLING_JWT_ISSUER": "i",
     "BILLING_JWT_AUDIENCE": "a",
     "BILLING_JWT_SHARED_SECRET": "s" * 32,

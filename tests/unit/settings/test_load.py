@@ -27,6 +27,7 @@ RIGHT: dict[str, dict[str, str]] = {
         **COMMON,
         **DATABASE,
         "BILLING_OPERATION_KEY_SECRET": SECRET,
+        "BILLING_CURRENCY": "usd",
         "BILLING_JWT_ISSUER": "i",
         "BILLING_JWT_AUDIENCE": "a",
         "BILLING_JWT_SHARED_SECRET": SECRET,

@@ -121,10 +121,15 @@ class KeySettings(OperationKeySettings):
         return parse_secret_ring(self.provider_idempotency_key_secret.get_secret_value())
 
 
-class MarketSettings(ServiceSettings):
-    """One deployment, one currency, one public address."""
+class CurrencySettings(ServiceSettings):
+    """One deployment, one currency."""
 
     currency: str = Field(validation_alias="BILLING_CURRENCY", pattern=r"^[a-z]{3}$")
+
+
+class MarketSettings(CurrencySettings):
+    """And one public address."""
+
     public_url: str = Field(validation_alias="APP_PUBLIC_URL", pattern=r"^https?://[^\s/?#]+/?$")
 
 

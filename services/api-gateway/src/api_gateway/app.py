@@ -40,6 +40,7 @@ from api_gateway.routes import (
     directory,
     operations,
     organizations,
+    payment_links,
     plans,
     portal,
     problems,
@@ -233,8 +234,9 @@ class Gateway:
         router = APIRouter(dependencies=[Security(user_token)])
         router.include_router(plans.make_router(reader))
         router.include_router(subscription.make_router(reader, resolver))
-        router.include_router(checkout.make_router(writes))
+        router.include_router(checkout.make_router(writes, currency=settings.currency))
         router.include_router(portal.make_router(writes))
+        router.include_router(payment_links.make_router(writes, currency=settings.currency))
         router.include_router(operations.make_router(operation_reader))
         router.include_router(timeline.make_router(reader, resolver))
         return router

@@ -13,6 +13,7 @@ from pydantic_settings import NoDecode
 
 from billing_common.domain.secret_rings import SECRET_LENGTH_MIN
 from billing_common.settings import (
+    CurrencySettings,
     DatabaseSettings,
     Environment,
     KafkaSettings,
@@ -39,7 +40,7 @@ RATE_BURST_SECONDS: Final = 10.0
 _SHA256_HEX: Final = re.compile(r"[0-9a-f]{64}")
 
 
-class GatewaySettings(DatabaseSettings, KafkaSettings, OperationKeySettings):
+class GatewaySettings(DatabaseSettings, KafkaSettings, OperationKeySettings, CurrencySettings):
     """Tokens are verified with a key set from a file or an address, or outside production with one
     shared secret. Rates are per replica."""
 

@@ -62,6 +62,39 @@ class OpenPortal(BillingWrite):
     step: Literal["cancel", "update", "payment_method"] | None = None
 
 
+class ProductItem(Message):
+    """`quantity` pieces of a product of the catalogue, at its one-time price."""
+
+    kind: Literal["product"] = "product"
+    product_code: str
+    quantity: int
+
+
+class AdHocItem(Message):
+    """`quantity` pieces of something named here; `amount_minor` is the price of one."""
+
+    kind: Literal["ad_hoc"] = "ad_hoc"
+    name: str
+    amount_minor: int
+    currency: str
+    quantity: int
+
+
+class CreatePaymentLink(BillingWrite):
+    """Make an address at which whoever has it can pay for the items, once."""
+
+    type: Literal["create_payment_link"] = "create_payment_link"
+    items: tuple[Annotated[ProductItem | AdHocItem, Field(discriminator="kind")], ...]
+    success_path: str
+
+
+class DeactivatePaymentLink(BillingWrite):
+    """Withdraw a link of this entity, named by the operation that made it."""
+
+    type: Literal["deactivate_payment_link"] = "deactivate_payment_link"
+    payment_link_operation_key: str
+
+
 class RecoverOperation(Message):
     """Finish an operation whose worker is gone: its lease has ended."""
 
@@ -70,7 +103,12 @@ class RecoverOperation(Message):
 
 
 Payload = Annotated[
-    StartSubscriptionCheckout | StartOneOffCheckout | OpenPortal | RecoverOperation,
+    StartSubscriptionCheckout
+    | StartOneOffCheckout
+    | OpenPortal
+    | CreatePaymentLink
+    | DeactivatePaymentLink
+    | RecoverOperation,
     Field(discriminator="type"),
 ]
 

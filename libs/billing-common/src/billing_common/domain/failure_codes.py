@@ -42,6 +42,8 @@ class FailureCode(StrEnum):
     CHECKOUT_PLAN_NOT_FOUND = "checkout_plan_not_found"
     CHECKOUT_CONFIGURATION_INVALID = "checkout_configuration_invalid"
     SUBSCRIPTION_EXISTS_USE_PORTAL = "subscription_exists_use_portal"
+    PAYMENT_LINK_PRODUCT_NOT_FOUND = "payment_link_product_not_found"
+    PAYMENT_LINK_NOT_FOUND = "payment_link_not_found"
     PORTAL_SUBSCRIPTION_REQUIRED = "portal_subscription_required"
     CHECKOUT_RECOVERY_WINDOW_ELAPSED = "checkout_recovery_window_elapsed"
     CHECKOUT_REPLAY_PROVENANCE_MISMATCH = "checkout_replay_provenance_mismatch"
@@ -165,6 +167,16 @@ FAILURES: Final[Mapping[FailureCode, Failure]] = MappingProxyType(
         ),
         FailureCode.SUBSCRIPTION_EXISTS_USE_PORTAL: _final(
             409, "This account already has a subscription.", "Change it in the billing portal."
+        ),
+        FailureCode.PAYMENT_LINK_PRODUCT_NOT_FOUND: _final(
+            404,
+            "One of the products is not on sale.",
+            "Choose products of the catalogue, or state a name and an amount; use a new key.",
+        ),
+        FailureCode.PAYMENT_LINK_NOT_FOUND: _final(
+            404,
+            "This account has no such payment link.",
+            "Name it by the operationKey that its creation answered with.",
         ),
         FailureCode.PORTAL_SUBSCRIPTION_REQUIRED: _final(
             409,

@@ -93,6 +93,17 @@ class ProviderPortalSession:
     customer_id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderPaymentLink:
+    """A payment link at the provider. `url` can be paid at while it is active."""
+
+    id: str
+    url: str
+    is_active: bool
+    operation_key: str | None
+    billable_entity_id: int | None
+
+
 ProviderObject = ProviderSession | ProviderSubscription | ProviderInvoice
 
 

@@ -84,7 +84,8 @@ async def publish_plan(
     known with other facts (a provider's prices never change), or an argument is out of range.
     Two publishers of one code at once: one waits, or gets a duplicate key and tries again.
     """
-    _check_words(code=code, name=name, entitlements=entitlements)
+    check_words(code=code, name=name, what="plan")
+    _check_entitlements(code, entitlements)
     price = _checked_price(
         provider=provider,
         provider_price_id=provider_price_id,
@@ -116,13 +117,17 @@ async def publish_plan(
     return plan_id
 
 
-def _check_words(*, code: str, name: str, entitlements: Sequence[PlanEntitlement]) -> None:
+def check_words(*, code: str, name: str, what: str) -> None:
+    """Raises CatalogueRefusal. `what` is a plan, or something else that has a code and a name."""
     if not _CODE.match(code) or len(code) > CODE_BYTES:
         raise CatalogueRefusal(
-            f"plan code {code!r}: letters, digits, '.', '_' and '-', at most {CODE_BYTES}"
+            f"{what} code {code!r}: letters, digits, '.', '_' and '-', at most {CODE_BYTES}"
         )
     if not name.strip() or len(name) > NAME_CHARACTERS_MAX:
-        raise CatalogueRefusal(f"plan {code}: a name has 1 to {NAME_CHARACTERS_MAX} characters")
+        raise CatalogueRefusal(f"{what} {code}: a name has 1 to {NAME_CHARACTERS_MAX} characters")
+
+
+def _check_entitlements(code: str, entitlements: Sequence[PlanEntitlement]) -> None:
     codes = [entitlement.code for entitlement in entitlements]
     if len(set(codes)) != len(codes):
         raise CatalogueRefusal(f"plan {code}: an entitlement code is given twice")

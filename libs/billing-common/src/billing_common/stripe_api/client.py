@@ -21,6 +21,7 @@ from billing_common.domain.provider_objects import (
     Provenance,
     ProviderCustomer,
     ProviderInvoice,
+    ProviderPaymentLink,
     ProviderPortalSession,
     ProviderSession,
     ProviderSubscription,
@@ -33,6 +34,7 @@ from billing_common.stripe_api.translate import (
     StripeShapeUnexpected,
     customer_from_stripe,
     invoice_from_stripe,
+    payment_link_from_stripe,
     portal_session_from_stripe,
     session_from_stripe,
     subscription_from_stripe,
@@ -168,6 +170,43 @@ class StripeProvider:
                 params=params, options={"idempotency_key": idempotency_key}
             ),
             portal_session_from_stripe,
+        )
+
+    async def create_payment_link(
+        self, params_json: str, *, idempotency_key: str
+    ) -> Answer[ProviderPaymentLink] | ProviderFailure:
+        """Make a link from the frozen parameters, exactly as stored."""
+        params = json.loads(params_json)
+        return await self._call(
+            "payment_link.create",
+            lambda: self._client.v1.payment_links.create_async(
+                params=params, options={"idempotency_key": idempotency_key}
+            ),
+            payment_link_from_stripe,
+        )
+
+    async def deactivate_payment_link(
+        self, payment_link_id: str, *, idempotency_key: str
+    ) -> Answer[ProviderPaymentLink] | ProviderFailure:
+        """Make it payable by nobody."""
+        return await self._call(
+            "payment_link.deactivate",
+            lambda: self._client.v1.payment_links.update_async(
+                payment_link_id,
+                params={"active": False},
+                options={"idempotency_key": idempotency_key},
+            ),
+            payment_link_from_stripe,
+        )
+
+    async def retrieve_payment_link(
+        self, payment_link_id: str
+    ) -> Answer[ProviderPaymentLink] | ProviderFailure:
+        """The link as it is now."""
+        return await self._call(
+            "payment_link.retrieve",
+            lambda: self._client.v1.payment_links.retrieve_async(payment_link_id),
+            payment_link_from_stripe,
         )
 
     async def retrieve_subscription(

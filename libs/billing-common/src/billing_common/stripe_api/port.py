@@ -14,6 +14,7 @@ from billing_common.domain.provider_objects import (
     Provenance,
     ProviderCustomer,
     ProviderInvoice,
+    ProviderPaymentLink,
     ProviderPortalSession,
     ProviderSession,
     ProviderSubscription,
@@ -74,6 +75,24 @@ class BillingProvider(Protocol):
         self, params_json: str, *, idempotency_key: str
     ) -> Answer[ProviderPortalSession] | ProviderFailure:
         """Open the portal from the frozen parameters, exactly as stored."""
+        ...
+
+    async def create_payment_link(
+        self, params_json: str, *, idempotency_key: str
+    ) -> Answer[ProviderPaymentLink] | ProviderFailure:
+        """Make a link from the frozen parameters, exactly as stored."""
+        ...
+
+    async def deactivate_payment_link(
+        self, payment_link_id: str, *, idempotency_key: str
+    ) -> Answer[ProviderPaymentLink] | ProviderFailure:
+        """Make it payable by nobody."""
+        ...
+
+    async def retrieve_payment_link(
+        self, payment_link_id: str
+    ) -> Answer[ProviderPaymentLink] | ProviderFailure:
+        """The link as it is now."""
         ...
 
     async def retrieve_subscription(

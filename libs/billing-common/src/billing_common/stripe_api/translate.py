@@ -19,6 +19,7 @@ from billing_common.domain.provider_objects import (
     ProviderCustomer,
     ProviderInvoice,
     ProviderObject,
+    ProviderPaymentLink,
     ProviderPortalSession,
     ProviderSession,
     ProviderSessionStatus,
@@ -120,6 +121,18 @@ def portal_session_from_stripe(source: Json) -> ProviderPortalSession:
         id=_id(source),
         url=_text(source, "url"),
         customer_id=_required_reference(source, "customer"),
+    )
+
+
+def payment_link_from_stripe(source: Json) -> ProviderPaymentLink:
+    """A `payment_link` object. Raises StripeShapeUnexpected."""
+    metadata = _metadata(source)
+    return ProviderPaymentLink(
+        id=_id(source),
+        url=_text(source, "url"),
+        is_active=_flag(source, "active"),
+        operation_key=_claim(metadata, OPERATION_KEY, _OPERATION_KEY),
+        billable_entity_id=_claimed_entity(metadata),
     )
 
 

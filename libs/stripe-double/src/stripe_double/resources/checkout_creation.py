@@ -64,7 +64,7 @@ def new_session(
         "discounts": [shown_discount(choice) for choice in choices],
         "expires_at": expires_at(tx.now, params),
         "integration_identifier": params.get("integration_identifier") or None,
-        "invoice_creation": _invoice_creation(mode, params),
+        "invoice_creation": invoice_creation(mode, params),
         "locale": params.get("locale") or None,
         "metadata": metadata.given(params),
         "mode": mode,
@@ -156,7 +156,8 @@ def _no_amounts() -> JsonObject:
     return {"amount_subtotal": None, "amount_total": None, "total_details": None}
 
 
-def _invoice_creation(mode: str, params: JsonObject) -> JsonObject | None:
+def invoice_creation(mode: str, params: JsonObject) -> JsonObject | None:
+    """Whether a payment comes with an invoice, and what stands on it. Links have the same."""
     if mode != "payment":
         return None
     given = params.get("invoice_creation") or {}

@@ -7,7 +7,7 @@ from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
 from stripe_double.resources import metadata
 from stripe_double.resources.checkout_amounts import with_quantity
-from stripe_double.resources.checkout_creation import PRICE_DATA, new_session
+from stripe_double.resources.checkout_creation import PRICE_DATA, invoice_creation, new_session
 from stripe_double.resources.checkout_items import check_mode, new_items
 from stripe_double.resources.checkout_sessions import expire_session
 from stripe_double.resources.links import checked_url
@@ -42,6 +42,7 @@ def create(tx: Transaction, call: Call) -> JsonObject:
             "currency": currency,
             "customer_creation": params.get("customer_creation")
             or ("always" if mode == "subscription" else "if_required"),
+            "invoice_creation": invoice_creation(mode, params),
             "inactive_message": params.get("inactive_message") or None,
             "metadata": metadata.given(params),
             "payment_intent_data": _payment_intent_data(params),
@@ -74,7 +75,6 @@ def _constants() -> JsonObject:
             "submit": None,
             "terms_of_service_acceptance": None,
         },
-        "invoice_creation": None,
         "livemode": False,
         "managed_payments": None,
         "name_collection": None,
@@ -94,6 +94,7 @@ def _check_data(mode: str, params: JsonObject) -> None:
         ("subscription_data", "subscription"),
         ("payment_intent_data", "payment"),
         ("customer_creation", "payment"),
+        ("invoice_creation", "payment"),
     ):
         if params.get(name) and mode != right_mode:
             raise parameter_invalid(
@@ -254,6 +255,7 @@ def visit(
     }
     if plan["mode"] == "payment":
         params["customer_creation"] = link["customer_creation"]
+        params["invoice_creation"] = link["invoice_creation"]
     for name in ("subscription_data", "payment_intent_data"):
         if link[name]:
             params[name] = {k: v for k, v in link[name].items() if v is not None}
@@ -297,7 +299,7 @@ _MODELS = (
     f"{_AFTER} allow_promotion_codes automatic_tax.enabled billing_address_collection "
     "inactive_message metadata metadata.* payment_method_collection payment_method_types[] "
     "phone_number_collection.enabled restrictions.completed_sessions.limit submit_type "
-    "tax_id_collection.enabled invoice_creation.enabled line_items[].quantity"
+    "tax_id_collection.enabled line_items[].quantity"
 )
 _ONLY = {
     "automatic_tax.enabled": _NO,
@@ -306,7 +308,6 @@ _ONLY = {
     "payment_method_types[]": frozenset({"card"}),
     "phone_number_collection.enabled": _NO,
     "tax_id_collection.enabled": _NO,
-    "invoice_creation.enabled": _NO,
 }
 OPERATIONS = (
     operation(
@@ -314,6 +315,8 @@ OPERATIONS = (
         "POST /v1/payment_links",
         create,
         f"{_MODELS} currency customer_creation line_items[].price "
+        "invoice_creation.enabled invoice_creation.invoice_data.description "
+        "invoice_creation.invoice_data.footer invoice_creation.invoice_data.metadata.* "
         "payment_intent_data.description payment_intent_data.metadata.* "
         "subscription_data.description subscription_data.metadata.* "
         "subscription_data.trial_period_days "

@@ -137,8 +137,16 @@ def _field_errors(errors: Sequence[Any]) -> dict[str, str]:
     for error in errors[:FIELD_ERRORS_MAX]:
         # The first part says where (body, query); a broken body's second part is an offset.
         parts = [part for part in error["loc"][1:] if error["type"] != "json_invalid"]
-        name = ".".join(str(part) for part in parts) or str(error["loc"][0])
+        name = _path_of(parts) or str(error["loc"][0])
         # Names come from the caller: they may hold halves of characters that UTF-8 cannot.
         name = name.encode("utf-8", "backslashreplace").decode()[:_NAME_LENGTH_MAX]
         found[name] = str(error["msg"])
     return found
+
+
+def _path_of(parts: Sequence[str | int]) -> str:
+    """As a client writes it: `lineItems[2].amountMinor`."""
+    text = ""
+    for part in parts:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text

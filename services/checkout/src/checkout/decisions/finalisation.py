@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from billing_common.domain.checkout_session import CheckoutSession
 from billing_common.domain.failure_codes import FailureCode
 from billing_common.domain.idempotency import Operation, OperationEvent, OperationStatus
+from billing_common.domain.payment_link import PaymentLink
 from billing_common.domain.subscription import Subscription
 from checkout.decisions.answers import Answer, Asked
 
@@ -58,7 +59,10 @@ class Binding(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Close:
-    """Store `session` if there is one, queue the clean-ups, then mark the operation, last."""
+    """Store the row of the object if it has one, queue the clean-ups, mark the operation last.
+
+    `withdrawn_payment_link_id`: the provider's id of a link that can be paid no more.
+    """
 
     event: OperationEvent
     failure_code: FailureCode | None
@@ -66,3 +70,5 @@ class Close:
     answer: Answer
     clean_ups: tuple[CleanUp, ...]
     session: CheckoutSession | None = None
+    payment_link: PaymentLink | None = None
+    withdrawn_payment_link_id: str | None = None

@@ -44,6 +44,7 @@ from checkout.handlers.context import CheckoutContext, OperationUnknown, Target
 from checkout.handlers.provider_steps import Found
 from checkout.repository import operations
 from checkout.repository.outbox import queue_clean_up
+from checkout.repository.payment_links import insert_payment_link, withdraw_payment_link
 from checkout.repository.sessions import save_session
 
 log = structlog.get_logger()
@@ -144,6 +145,7 @@ async def _finalise(connection: WriteConnection, work: Finalisation) -> Answer:
             )
             if close.session is not None and close.session not in sessions:
                 await _save(connection, close.session)
+            await _save_link(connection, operation, close)
             await _queue(connection, operation, close.clean_ups + loose)
             await _mark(connection, work, close)
             return close.answer
@@ -152,6 +154,19 @@ async def _finalise(connection: WriteConnection, work: Finalisation) -> Answer:
 async def _save(connection: WriteConnection, session: CheckoutSession) -> None:
     if not await save_session(connection, session, now=await database_now(connection)):
         raise BugError(f"session row {session.id} moved under our lock")
+
+
+async def _save_link(connection: WriteConnection, operation: Operation, close: Close) -> None:
+    now = await database_now(connection)
+    if close.payment_link is not None:
+        await insert_payment_link(connection, close.payment_link, now=now)
+    if close.withdrawn_payment_link_id is not None:
+        await withdraw_payment_link(
+            connection,
+            provider=operation.provider,
+            provider_payment_link_id=close.withdrawn_payment_link_id,
+            now=now,
+        )
 
 
 async def _queue(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from billing_common.domain.outbox_job import EXPIRE_CHECKOUT_SESSION
+from billing_common.domain.outbox_job import DEACTIVATE_PAYMENT_LINK, EXPIRE_CHECKOUT_SESSION
 from billing_common.storage.insert_once import insert_once
 from billing_common.storage.tables import billing_outbox_jobs
 from billing_common.storage.transaction import WriteConnection
@@ -14,7 +14,10 @@ _ONE_PER_OBJECT: Final = "uq_billing_outbox_jobs_type_dedupe"
 
 
 # What the job's payload calls the object.
-_OBJECT_NAMES: Final = {EXPIRE_CHECKOUT_SESSION: "provider_checkout_session_id"}
+_OBJECT_NAMES: Final = {
+    EXPIRE_CHECKOUT_SESSION: "provider_checkout_session_id",
+    DEACTIVATE_PAYMENT_LINK: "provider_payment_link_id",
+}
 
 
 async def queue_clean_up(

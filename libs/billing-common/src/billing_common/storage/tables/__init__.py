@@ -37,10 +37,12 @@ from billing_common.storage.tables.ownership import (
     PRIVILEGES,
     WRITERS,
 )
+from billing_common.storage.tables.payment_links import billing_payment_links
 from billing_common.storage.tables.payment_methods import (
     billing_payment_method_sync_events,
     billing_payment_methods,
 )
+from billing_common.storage.tables.products import billing_products
 from billing_common.storage.tables.reconciliation import billing_reconciliation_runs
 from billing_common.storage.tables.remediation import billing_subscription_remediations
 from billing_common.storage.tables.subscriptions import (
@@ -64,11 +66,13 @@ __all__ = [
     "billing_feed_outbox",
     "billing_invoices",
     "billing_outbox_jobs",
+    "billing_payment_links",
     "billing_payment_method_sync_events",
     "billing_payment_methods",
     "billing_payments",
     "billing_plan_prices",
     "billing_plans",
+    "billing_products",
     "billing_reconciliation_runs",
     "billing_relay_leases",
     "billing_request_idempotency",

@@ -9,13 +9,20 @@ from billing_common.contracts.commands import BillingWrite
 from billing_common.domain.errors import BugError
 from billing_common.domain.idempotency import Operation
 from checkout.handlers.actions.one_off_checkout import ONE_OFF_CHECKOUT
+from checkout.handlers.actions.payment_link import PAYMENT_LINK, PAYMENT_LINK_WITHDRAWAL
 from checkout.handlers.actions.portal import PORTAL
 from checkout.handlers.actions.subscription_checkout import SUBSCRIPTION_CHECKOUT
 from checkout.handlers.write_action import WriteAction
 
 AnyAction = WriteAction[Any, Any, Any]
 
-ACTIONS: Final[tuple[AnyAction, ...]] = (SUBSCRIPTION_CHECKOUT, ONE_OFF_CHECKOUT, PORTAL)
+ACTIONS: Final[tuple[AnyAction, ...]] = (
+    SUBSCRIPTION_CHECKOUT,
+    ONE_OFF_CHECKOUT,
+    PORTAL,
+    PAYMENT_LINK,
+    PAYMENT_LINK_WITHDRAWAL,
+)
 
 _BY_PAYLOAD: Final = MappingProxyType({action.payload: action for action in ACTIONS})
 _BY_ROW: Final = MappingProxyType(

@@ -20,7 +20,8 @@ def upgrade() -> None:
         CREATE TABLE IF NOT EXISTS billing_request_idempotency (
             id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
             billable_entity_id BIGINT UNSIGNED NOT NULL,
-            action ENUM('checkout', 'portal', 'payment_link') CHARACTER SET ascii COLLATE ascii_bin
+            action ENUM('checkout', 'portal', 'payment_link', 'payment_link_deactivation')
+                CHARACTER SET ascii COLLATE ascii_bin
                 NOT NULL,
             flow ENUM('subscription', 'one_off') CHARACTER SET ascii COLLATE ascii_bin,
             client_idempotency_key VARBINARY(191) NOT NULL,
