@@ -34,7 +34,7 @@ SUCCEED = words(
     coupon.created coupon.deleted coupon.updated
     credit_note.created credit_note.updated credit_note.voided
     customer.created customer.deleted customer.source.created customer.source.updated
-    customer.subscription.created customer.subscription.deleted
+    customer.subscription.created customer.subscription.deleted customer.subscription.paused
     customer.subscription.trial_will_end customer.subscription.updated customer.updated
     invoice.created invoice.deleted invoice.finalized invoice.marked_uncollectible invoice.paid
     invoice.payment_action_required invoice.payment_failed invoice.payment_succeeded invoice.sent

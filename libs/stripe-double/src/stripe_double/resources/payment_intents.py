@@ -269,12 +269,13 @@ def follow_money(tx: Transaction, charge: Record, method: Record) -> None:
 
 
 def _remember_use(tx: Transaction, intent: Record, method: Record) -> None:
-    """Without a customer it is spent; set up for later when the intent says so."""
-    if intent["customer"] is None:
-        banks.change(tx, method["id"], spent=True)
-    elif intent["setup_future_usage"] is not None:
+    """Attached and set up for later when the intent says so; else one without a customer is
+    spent."""
+    if intent["customer"] is not None and intent["setup_future_usage"] is not None:
         payment_methods.attached(tx, tx.get("payment_method", method["id"]), intent["customer"])
         banks.change(tx, method["id"], set_up=True)
+    elif method["customer"] is None:
+        banks.change(tx, method["id"], spent=True)
 
 
 def settle(tx: Transaction, intent: Record) -> JsonObject:

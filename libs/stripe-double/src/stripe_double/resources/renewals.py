@@ -19,8 +19,7 @@ from stripe_double.resources.invoice_collection import collect, finalize
 from stripe_double.resources.periods import period_end
 from stripe_double.resources.proration import remaining
 from stripe_double.resources.subscription_cancellation import end_at_its_time
-from stripe_double.resources.subscription_ending import end_subscription, expire_incomplete
-from stripe_double.resources.subscription_pauses import paused_status
+from stripe_double.resources.subscription_ending import expire_incomplete
 from stripe_double.resources.subscription_schedules import catch_up
 from stripe_double.resources.subscription_states import (
     FIRST_PAYMENT_SECONDS,
@@ -28,8 +27,8 @@ from stripe_double.resources.subscription_states import (
     RENEWING,
     first_period_end,
     item_amount,
-    payment_method_of,
 )
+from stripe_double.resources.trial_ends import end_without_method
 
 
 def subscription_due(subscription: Record) -> int | None:
@@ -113,22 +112,7 @@ def renew(tx: Transaction, subscription: Record) -> tuple[JsonObject, JsonObject
 
 def end_trial(tx: Transaction, subscription: Record) -> None:
     """The trial is over: bill the first paid period, or do what was set for a missing card."""
-    customer = tx.store.find("customer", subscription["customer"]) or {}
-    automatic = subscription["collection_method"] == "charge_automatically"
-    missing = automatic and payment_method_of(tx, subscription, customer) is None
-    behavior = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
-    if missing and behavior == "cancel":
-        end_subscription(tx, subscription, reason="cancellation_requested")
-    elif missing and behavior == "pause":
-        after = tx.put(
-            {
-                **subscription,
-                "status": LIFECYCLE.next(subscription["status"], "pause"),
-                "status_details": paused_status(tx, "trial_end_without_payment_method"),
-            }
-        )
-        tx.emit("customer.subscription.paused", after)
-    else:
+    if end_without_method(tx, subscription) is None:
         renew(tx, subscription)
 
 

@@ -45,6 +45,7 @@ from stripe_double.resources.subscription_states import (
     payment_method_of,
     with_items,
 )
+from stripe_double.resources.trial_ends import end_without_method, ending_without_method
 
 _WHILE_ENDED = frozenset({"cancellation_details", "metadata", "expand"})
 _WHILE_PENDING = frozenset(
@@ -88,6 +89,9 @@ def change(tx: Transaction, before: Record, params: JsonObject) -> JsonObject | 
     if "discounts" in params:
         discounted = replaced(tx, before, params["discounts"])
         before = tx.change(before, "customer.subscription.updated", **discounted)
+    ended = _end_trial(tx, before, params)
+    if ended is not None:
+        return ended
     decision = decide(tx, before, params)
     check_prorations(tx, before, decision.plan)
     behavior = params.get("payment_behavior") or "allow_incomplete"
@@ -104,6 +108,19 @@ def change(tx: Transaction, before: Record, params: JsonObject) -> JsonObject | 
         if behavior == "pending_if_incomplete":
             return _apply_once_paid(tx, before, decision)
     return _apply_and_bill(tx, before, decision, behavior)
+
+
+def _end_trial(tx: Transaction, before: Record, params: JsonObject) -> JsonObject | None:
+    """The subscription after a trial that ends now with nothing to pay for what follows; None
+    when it is billed as any other change."""
+    if params.get("trial_end") != "now" or before["status"] != "trialing":
+        return None
+    rest = {name: value for name, value in params.items() if name != "trial_end"}
+    decision = decide(tx, before, rest)
+    after = {**before, **decision.values}
+    if decision.plan is not None or ending_without_method(tx, after) is None:
+        return None
+    return end_without_method(tx, _write(tx, before, decision.values))
 
 
 def decide(tx: Transaction, before: Record, params: JsonObject) -> Decision:
