@@ -97,6 +97,32 @@ def test_what_is_no_world_is_refused(control: httpx.Client, content: bytes) -> N
     assert control.put("/world", content=content).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        *((name, None) for name in ("seed", "now", "counters", "objects", "ledger", "faults")),
+        ("objects", [["customer", "cus_1", 1]]),
+        ("objects", [["customer", "cus_1", 1, {"id": "cus_2"}]]),
+        ("ledger", ["x"]),
+        ("counters", {"customer": "1"}),
+        ("counters", []),
+        ("objects", {}),
+        ("faults", {"api": {"faults": [{"kind": "gremlin"}], "mix": {}}}),
+    ],
+)
+def test_a_world_that_is_not_whole_changes_nothing(
+    control: httpx.Client, client: Any, member: str, value: Any
+) -> None:
+    client.v1.customers.create({"name": "A"})
+    document = control.get("/world").json()
+    if value is None:
+        del document[member]
+    else:
+        document[member] = value
+    assert control.put("/world", json=document).status_code == 400
+    assert [c.name for c in client.v1.customers.list().data] == ["A"]
+
+
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "x" * 65, "a.b"])
 def test_names_are_plain(control: httpx.Client, name: str) -> None:
     assert control.post("/snapshots", json={"name": name}).status_code == 400

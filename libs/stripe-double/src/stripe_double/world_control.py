@@ -75,7 +75,7 @@ class WorldControl:
 
     def put_back(self, content: bytes) -> None:
         """Become the world in a file that `export` made."""
-        self._world.put_back(decoded(content))
+        self._become(decoded(content))
 
     def take_snapshot(self, name: str) -> JsonObject:
         """Keep the world as it is now under a name; with a data directory, also as a file there."""
@@ -84,7 +84,9 @@ class WorldControl:
         path = self._path(name)
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(encoded(document))
+            unfinished = path.with_suffix(".unfinished")
+            unfinished.write_bytes(encoded(document))
+            unfinished.replace(path)
         return {"name": name, "objects": len(document["objects"]), "now": int(document["now"])}
 
     def restore_snapshot(self, name: str) -> None:
@@ -95,7 +97,7 @@ class WorldControl:
             document = decoded(path.read_bytes())
         if document is None:
             raise resource_missing("snapshot", name)
-        self._world.put_back(document)
+        self._become(document)
 
     def forget_snapshot(self, name: str) -> None:
         """Keep it no longer."""
@@ -109,6 +111,12 @@ class WorldControl:
         directory = self._directory()
         files = [] if directory is None else [path.stem for path in directory.glob("*.json")]
         return sorted({*self._snapshots, *files})
+
+    def _become(self, document: JsonObject) -> None:
+        try:
+            self._world.put_back(document)
+        except (KeyError, TypeError, ValueError) as error:
+            raise invalid_request(f"This world is not whole: {error!r}.") from error
 
     def _directory(self) -> Path | None:
         data_dir = self._settings.data_dir

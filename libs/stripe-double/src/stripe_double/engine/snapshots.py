@@ -51,7 +51,28 @@ def decoded(content: bytes) -> JsonObject:
         raise invalid_request("A world is a JSON document; this is not JSON.") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise invalid_request(f"This is no world: its format is not {FORMAT}.")
+    counters, rows, entries = (document.get(name) for name in ("counters", "objects", "ledger"))
+    is_whole = (
+        isinstance(document.get("seed"), str)
+        and isinstance(document.get("now"), int | float)
+        and isinstance(counters, dict)
+        and all(isinstance(count, int) for count in counters.values())
+        and isinstance(rows, list)
+        and all(_is_row(row) for row in rows)
+        and isinstance(entries, list)
+        and all(isinstance(entry, dict) for entry in entries)
+    )
+    if not is_whole:
+        raise invalid_request("This world is not whole.")
     return document
+
+
+def _is_row(row: object) -> bool:
+    return (
+        isinstance(row, list)
+        and [type(value) for value in row] == [str, str, int, dict]
+        and row[3].get("id") == row[1]
+    )
 
 
 def ids_of(document: JsonObject) -> Ids:

@@ -181,9 +181,13 @@ class World:
         )
 
     def put_back(self, document: JsonObject) -> None:
-        """Become the world of a document (see `engine.snapshots`), whole or not at all."""
+        """Become the world of a document (see `engine.snapshots`), whole or not at all.
+
+        A document with something missing or wrong: KeyError, TypeError or ValueError.
+        """
         rows = [Change(*row) for row in document["objects"]]
         ids = ids_of(document)
+        self._check_faults(document["faults"])
         clock = Clock(document["now"], ticking=self.clock.ticking)
         meta = {
             "ids": {"seed": ids.seed, "counters": ids.counters},
@@ -232,6 +236,12 @@ class World:
     def close(self) -> None:
         """Release the storage."""
         self._persistence.close()
+
+    @staticmethod
+    def _check_faults(stored: JsonObject) -> None:
+        FaultScript(Fault, float).load(stored["api"])
+        FaultScript(WebhookFault, float).load(stored["webhooks"])
+        WebhookSwitches(**stored["switches"])
 
     def _forget(self) -> None:
         self.faults.clear()
