@@ -132,18 +132,37 @@ def test_a_discount_is_replaced_and_removed(client: Any, buyer: Any, price: str)
     ]
 
 
-def test_what_a_discounted_subscription_owes_by_proration_is_not_modelled(
-    client: Any, buyer: Any, price: str
+def test_a_percentage_lowers_what_a_change_costs_and_what_it_gives_back(
+    client: Any, double: Any, buyer: Any, price: str
 ) -> None:
     coupon = client.v1.coupons.create({"percent_off": 50, "duration": "forever"})
     bought = subscribe(client, buyer, price, discounts=[{"coupon": coupon.id}])
     item = bought["items"].data[0].id
+    for quantity, asked in ((9, 3000), (3, 0)):
+        after = client.v1.subscriptions.update(
+            bought.id,
+            {
+                "items": [{"id": item, "quantity": quantity}],
+                "proration_behavior": "always_invoice",
+                "expand": ["latest_invoice"],
+            },
+        )
+        assert after.latest_invoice.amount_due == asked
+    assert client.v1.customers.retrieve(buyer.id).balance == -3000
+    paid = double.ledger("charge", outcome="succeeded")
+    assert [charge["amount"] for charge in paid] == [1500, 3000]
+
+
+def test_a_fixed_amount_off_the_rest_of_a_period_is_not_modelled(
+    client: Any, buyer: Any, price: str
+) -> None:
+    coupon = client.v1.coupons.create({"amount_off": 100, "currency": "usd", "duration": "forever"})
+    bought = subscribe(client, buyer, price, discounts=[{"coupon": coupon.id}])
+    change = {"items": [{"id": bought["items"].data[0].id, "quantity": 9}]}
     with pytest.raises(stripe.APIError) as caught:
-        client.v1.subscriptions.update(bought.id, {"items": [{"id": item, "quantity": 9}]})
+        client.v1.subscriptions.update(bought.id, change)
     assert caught.value.http_status == 501
-    client.v1.subscriptions.update(
-        bought.id, {"items": [{"id": item, "quantity": 9}], "proration_behavior": "none"}
-    )
+    client.v1.subscriptions.update(bought.id, {**change, "proration_behavior": "none"})
 
 
 def test_a_promotion_code_has_rules_of_its_own(client: Any, buyer: Any, price: str) -> None:

@@ -154,7 +154,9 @@ def test_setup_saves_a_card_on_the_customer_for_later(client: Any) -> None:
 
 def test_setup_is_refused_canceled_or_asks_the_buyer(client: Any) -> None:
     with pytest.raises(stripe.CardError) as caught:
-        client.v1.setup_intents.create({"payment_method": "pm_card_chargeDeclined", "confirm": True})
+        client.v1.setup_intents.create(
+            {"payment_method": "pm_card_chargeDeclined", "confirm": True}
+        )
     refused = caught.value.error.setup_intent
     assert refused.status == "requires_payment_method"
     assert client.v1.setup_intents.cancel(refused.id).status == "canceled"
@@ -169,6 +171,18 @@ def test_a_card_used_without_a_customer_is_spent(client: Any) -> None:
     create(client, payment_method=method.id, confirm=True)
     with pytest.raises(stripe.InvalidRequestError, match="may not be used again"):
         create(client, payment_method=method.id, confirm=True)
+    customer = client.v1.customers.create({})
+    used = create(client, customer=customer.id, payment_method="pm_card_visa", confirm=True)
+    with pytest.raises(stripe.InvalidRequestError, match="may not be used again"):
+        create(client, customer=customer.id, payment_method=used.payment_method, confirm=True)
+    kept = create(
+        client,
+        customer=customer.id,
+        payment_method="pm_card_visa",
+        setup_future_usage="off_session",
+        confirm=True,
+    )
+    assert client.v1.payment_methods.retrieve(kept.payment_method).customer == customer.id
 
 
 def test_parameters_that_are_not_modelled_are_refused_by_name(client: Any) -> None:

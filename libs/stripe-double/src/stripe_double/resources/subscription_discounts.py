@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from stripe_double.engine.errors import not_modelled, resource_missing
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
 from stripe_double.resources.clock_time import stand_at
+from stripe_double.resources.discounting import Portion, discounted
 from stripe_double.resources.discounts import Choice, chosen, coupons_of, give, take_back
 from stripe_double.resources.operations import Call, operation
-from stripe_double.resources.subscription_changes import Plan
+from stripe_double.resources.subscription_changes import Plan, Proration
 from stripe_double.resources.subscription_states import item_amount
 
 
@@ -56,14 +58,29 @@ def replaced(tx: Transaction, subscription: Record, given: Sequence[Record] | st
     return {**subscription, "discounts": [*stay, *given_to(tx, subscription, fresh)]}
 
 
-def check_prorations(tx: Transaction, subscription: Record, plan: Plan | None) -> None:
-    """ApiError 501: what a discounted subscription owes for the rest of a period."""
-    owes = plan is not None and any(one.amount_minor > 0 for one in plan.prorations)
-    if owes and coupons_of(tx, subscription, at=tx.now):
+def lowered(tx: Transaction, subscription: Record, plan: Plan) -> Plan:
+    """What the rest of a period costs, lowered by the subscription's percentages.
+
+    Credits are lowered already: they give back from what was asked. A fixed amount off the rest of
+    a period: ApiError 501.
+    """
+    coupons = coupons_of(tx, subscription, at=tx.now)
+    if not coupons or not any(one.amount_minor > 0 for one in plan.prorations):
+        return plan
+    if any(coupon["percent_off"] is None for coupon in coupons):
         raise not_modelled(
-            "prorations that a discounted subscription owes; pass proration_behavior=none",
+            "prorations under a coupon of a fixed amount; pass proration_behavior=none",
             param="proration_behavior",
         )
+    prorations = [
+        replace(one, amount_minor=one.amount_minor - _off(one, coupons)) for one in plan.prorations
+    ]
+    return replace(plan, prorations=prorations)
+
+
+def _off(proration: Proration, coupons: Sequence[Record]) -> int:
+    portion = Portion(proration.amount_minor, proration.item["price"]["product"])
+    return sum(discounted([portion], coupons)[0])
 
 
 def delete(tx: Transaction, call: Call) -> JsonObject:

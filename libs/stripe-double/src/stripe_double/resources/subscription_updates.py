@@ -28,7 +28,7 @@ from stripe_double.resources.subscription_changes import (
     differ,
     plan_change,
 )
-from stripe_double.resources.subscription_discounts import check_prorations, replaced
+from stripe_double.resources.subscription_discounts import lowered, replaced
 from stripe_double.resources.subscription_fields import (
     checked_trial_end,
     ending,
@@ -93,7 +93,6 @@ def change(tx: Transaction, before: Record, params: JsonObject) -> JsonObject | 
     if ended is not None:
         return ended
     decision = decide(tx, before, params)
-    check_prorations(tx, before, decision.plan)
     behavior = params.get("payment_behavior") or "allow_incomplete"
     if decision.plan is None:
         return _write(tx, before, decision.values)
@@ -168,6 +167,7 @@ def _decide_money(
         resets_anchor=change.anchored or ends_trial,
         debit_of=lambda item_id: billed_time.latest_debit(tx, item_id),
     )
+    plan = lowered(tx, before, plan)
     values = {**values, "billing_cycle_anchor": plan.anchor}
     if trial:
         values |= {
