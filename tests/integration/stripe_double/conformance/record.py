@@ -32,10 +32,6 @@ SCENARIOS: dict[str, Callable[[Shop], None]] = {
 BEYOND = frozenset(
     {
         "catalogue.tiers",
-        "billing.paid_in_parts",
-        "catalogue.discounted",
-        "catalogue.discounted_checkout",
-        "catalogue.discounted_customer",
         "catalogue.tokens",
         "paying.direct_charges",
         "paying.refund_expired",
