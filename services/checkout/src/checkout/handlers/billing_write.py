@@ -28,17 +28,14 @@ from checkout.handlers.write_action import CustomerNeed
 PROVIDER_RETRY_SECONDS: Final = 5
 
 
-async def execute(context: CheckoutContext, command: Command, payload: BillingWrite) -> Answer:
-    """One effect at the provider, or why there is none. Safe to call again."""
-    begun = await begin_write(context, command, payload)
-    return begun if isinstance(begun, Answer) else await begun.finish()
-
-
 async def begin_write(
     context: CheckoutContext, command: Command, payload: BillingWrite
 ) -> Answer | Unsettled:
-    """As far as the order of the entity's commands matters: who claims, and who is answered from
-    what is stored. No slow call of another command is waited for, but for the first customer."""
+    """One effect at the provider, or why there is none; safe to call again.
+
+    As far as the order of the entity's commands matters: who claims, and who is answered from
+    what is stored. No slow call of another command is waited for, but for the first customer.
+    """
     action = action_of_payload(payload)
     asked = Asked(command.operation_key, command.request_id)
     customer = await _customer(context, command, action.customer)

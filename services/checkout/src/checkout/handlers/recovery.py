@@ -47,19 +47,13 @@ class Taken:
     now: datetime
 
 
-async def recover(context: CheckoutContext, target: Target, asked: Asked) -> Answer:
-    """Finish the operation, or leave it pending for the next attempt; never guess.
-
-    Raises OperationUnknown when the entity has no such row.
-    """
-    begun = await begin_recovery(context, target, asked)
-    return begun if isinstance(begun, Answer) else await begun.finish()
-
-
 async def begin_recovery(
     context: CheckoutContext, target: Target, asked: Asked
 ) -> Answer | Unsettled:
-    """R1; the provider and R2 are left to finish."""
+    """R1; the provider and R2 are left to finish: bound, ended, or pending for the next attempt.
+
+    Raises OperationUnknown when the entity has no such row.
+    """
     taken = await take_over(context, target, asked)
     if isinstance(taken, Answer):
         return taken
