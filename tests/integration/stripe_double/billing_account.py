@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from stripe_double.resources.payment_methods import new_payment_method
-from stripe_double.resources.test_cards import card_named
-
 DAY = 24 * 3600
 GOOD, REFUSED = "pm_card_visa", "pm_card_chargeCustomerFail"
 
@@ -23,18 +20,10 @@ class BillingAccount:
 
     def put_card(self, card: str) -> str:
         """The customer's default card from now on."""
-
-        def put() -> str:
-            with self.double.double.world.transaction() as tx:
-                found = card_named(card)
-                assert found is not None
-                method = new_payment_method(tx, found, customer=self.customer, billing={})
-                customer = tx.get("customer", self.customer)
-                settings = {**customer["invoice_settings"], "default_payment_method": method["id"]}
-                tx.put({**customer, "invoice_settings": settings})
-                return str(method["id"])
-
-        return str(self.double.call(lambda _: put()))
+        method = self.v1.payment_methods.attach(card, {"customer": self.customer})
+        settings = {"default_payment_method": method.id}
+        self.v1.customers.update(self.customer, {"invoice_settings": settings})
+        return str(method.id)
 
     def price(self, unit_amount: int, interval: str | None = "month") -> str:
         """A price of the product; without `interval` a one-time price."""
