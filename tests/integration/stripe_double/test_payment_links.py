@@ -119,6 +119,32 @@ def test_a_link_in_payment_mode_sells_price_data(shop: Any) -> None:
     assert shop.client.v1.payment_intents.retrieve(intent_id).metadata.to_dict() == {"k": "v"}
 
 
+def test_an_update_counts_for_the_next_visit(shop: Any) -> None:
+    link = link_of(shop)
+    before = visit(shop, link)
+    (item,) = shop.client.v1.payment_links.line_items.list(link.id).data
+    shop.client.v1.payment_links.update(
+        link.id,
+        {
+            "metadata": {"plan": "pro"},
+            "payment_method_types": ["card", "sepa_debit"],
+            "payment_method_collection": "if_required",
+            "subscription_data": {"metadata": {"entity": "7"}, "trial_period_days": 5},
+            "line_items": [{"id": item.id, "adjustable_quantity": {"enabled": True, "maximum": 9}}],
+        },
+    )
+    after = visit(shop, link)
+    assert (before.metadata.to_dict(), after.metadata.to_dict()) == ({}, {"plan": "pro"})
+    assert after.payment_method_types == ["card", "sepa_debit"]
+    assert after.payment_method_collection == "if_required"
+    (line,) = shop.client.v1.checkout.sessions.line_items.list(after.id).data
+    assert (line.adjustable_quantity.enabled, line.adjustable_quantity.maximum) == (True, 9)
+    pay(shop, after)
+    paid = shop.client.v1.checkout.sessions.retrieve(after.id, {"expand": ["subscription"]})
+    assert paid.subscription.status == "trialing"
+    assert paid.subscription.metadata.to_dict() == {"entity": "7"}
+
+
 @pytest.mark.parametrize(
     ("changes", "param"),
     [

@@ -32,6 +32,7 @@ class DashboardActions:
             "void": lambda i, _: f"Invoice {control.act('invoices.void', i)['status']}.",
             "refund": self._refund,
             "dispute": lambda _, v: f"Dispute {control.dispute_charge(v['value'])['status']}.",
+            "end_dispute": lambda i, v: f"Dispute {self._end_dispute(i, v['value'])}.",
             "authenticate": lambda i, _: f"Payment {control.authenticate(i)['status']}.",
             "fail_authentication": lambda i, _: f"Payment {self._fail(i)}.",
             "settle": lambda i, _: f"Payment {control.settle_payment(i)['status']}.",
@@ -76,6 +77,9 @@ class DashboardActions:
 
     def _fail(self, intent_id: str) -> str:
         return str(self._control.authenticate(intent_id, succeeds=False)["status"])
+
+    def _end_dispute(self, dispute_id: str, ending: str) -> str:
+        return str(self._control.end_dispute(dispute_id, ending=ending)["status"])
 
     def _bank(self, method_id: str, decline_code: str | None) -> str:
         self._control.change_bank(method_id, decline_code=decline_code)

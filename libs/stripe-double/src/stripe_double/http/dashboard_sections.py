@@ -220,6 +220,12 @@ def _payment_buttons(record: Record, store: Store) -> list[Button]:
     ]
 
 
+def _dispute_buttons(record: Record, _store: Store) -> list[Button]:
+    if record["status"] not in {"needs_response", "under_review"}:
+        return []
+    return [Button("end_dispute", "Won", value="won"), Button("end_dispute", "Lost", value="lost")]
+
+
 def _card_buttons(record: Record, store: Store) -> list[Button]:
     if refusal_of(store, record["id"]) is None:
         return [Button("refuse_card", "Refuse later", value=record["id"])]
@@ -308,6 +314,21 @@ SECTIONS: dict[str, Section] = {
             ),
             _no_buttons,
             "No refund yet. Refund a payment.",
+        ),
+        Section(
+            "disputes",
+            "Disputes",
+            "dispute",
+            (
+                ("Dispute", _id("dispute")),
+                ("Status", _state()),
+                ("Amount", _money("amount")),
+                ("Reason", _text("reason")),
+                ("Charge", _id("charge", "charge")),
+                ("Created", _moment("created")),
+            ),
+            _dispute_buttons,
+            "No dispute. Dispute a payment.",
         ),
         Section(
             "customers",

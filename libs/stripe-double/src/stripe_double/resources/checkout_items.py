@@ -64,7 +64,7 @@ def _new_item(tx: Transaction, given: Record, name: str) -> Record:
     return {
         "id": tx.new_id("item"),
         "object": "item",
-        "adjustable_quantity": _adjustable(given, quantity, name),
+        "adjustable_quantity": adjustable(given, quantity, name),
         "amount_discount": 0,
         "amount_subtotal": amount,
         "amount_tax": 0,
@@ -77,7 +77,8 @@ def _new_item(tx: Transaction, given: Record, name: str) -> Record:
     }
 
 
-def _adjustable(given: Record, quantity: int, name: str) -> JsonObject | None:
+def adjustable(given: Record, quantity: int, name: str) -> JsonObject | None:
+    """How far a buyer may change the quantity of this line; None: not at all. ApiError 400."""
     wanted = given.get("adjustable_quantity")
     if not wanted or not wanted["enabled"]:
         return None

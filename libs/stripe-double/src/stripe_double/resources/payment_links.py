@@ -8,10 +8,11 @@ from stripe_double.engine.transactions import Transaction
 from stripe_double.resources import metadata
 from stripe_double.resources.checkout_amounts import with_quantity
 from stripe_double.resources.checkout_creation import PRICE_DATA, invoice_creation, new_session
-from stripe_double.resources.checkout_items import check_mode, new_items
+from stripe_double.resources.checkout_items import adjustable, check_mode, new_items
 from stripe_double.resources.checkout_sessions import expire_session
 from stripe_double.resources.links import checked_url
 from stripe_double.resources.operations import Call, operation
+from stripe_double.resources.payment_methods import TYPES
 from stripe_double.wire.lists import equal_to, listing, page
 
 PLAN = "payment_link.plan"
@@ -95,6 +96,7 @@ def _check_data(mode: str, params: JsonObject) -> None:
         ("payment_intent_data", "payment"),
         ("customer_creation", "payment"),
         ("invoice_creation", "payment"),
+        ("invoice_creation", "payment"),
     ):
         if params.get(name) and mode != right_mode:
             raise parameter_invalid(
@@ -154,6 +156,14 @@ def _subscription_data(params: JsonObject) -> JsonObject | None:
     }
 
 
+_PLAIN = ("customer_creation", "payment_method_collection", "submit_type")
+_MADE = {
+    "after_completion": _after_completion,
+    "payment_intent_data": _payment_intent_data,
+    "subscription_data": _subscription_data,
+}
+
+
 def retrieve(tx: Transaction, call: Call) -> JsonObject:
     """GET /v1/payment_links/{id}"""
     return dict(tx.get("payment_link", call.object_id))
@@ -164,17 +174,7 @@ def update(tx: Transaction, call: Call) -> JsonObject:
     before, params = tx.get("payment_link", call.object_id), call.params
     plan = tx.store.find(PLAN, before["id"]) or {}
     _check_data(plan["mode"], params)
-    values: JsonObject = {"metadata": metadata.merged(before, params)}
-    for name in ("active", "allow_promotion_codes", "submit_type"):
-        if name in params:
-            values[name] = params[name]
-    if "inactive_message" in params:
-        values["inactive_message"] = params["inactive_message"] or None
-    if "after_completion" in params:
-        values["after_completion"] = _after_completion(params)
-    if "restrictions" in params:
-        done = (before["restrictions"] or {}).get("completed_sessions", {}).get("count", 0)
-        values["restrictions"] = _restrictions(params, count=done)
+    values = _changed(before, params, plan["mode"])
     if params.get("line_items"):
         _change_items(tx, plan, params["line_items"])
     restrictions = values.get("restrictions", before["restrictions"])
@@ -184,6 +184,26 @@ def update(tx: Transaction, call: Call) -> JsonObject:
             "to activate it."
         )
     return tx.change(before, "payment_link.updated", **values)
+
+
+def _changed(before: Record, params: JsonObject, mode: str) -> JsonObject:
+    """The fields that these parameters of an update set."""
+    values: JsonObject = {"metadata": metadata.merged(before, params)}
+    for name in ("active", "allow_promotion_codes", *_PLAIN):
+        if name in params:
+            values[name] = params[name]
+    for name in ("inactive_message", "payment_method_types"):
+        if name in params:
+            values[name] = params[name] or None
+    for name, make in _MADE.items():
+        if name in params:
+            values[name] = make(params)
+    if "invoice_creation" in params:
+        values["invoice_creation"] = invoice_creation(mode, params)
+    if "restrictions" in params:
+        done = (before["restrictions"] or {}).get("completed_sessions", {}).get("count", 0)
+        values["restrictions"] = _restrictions(params, count=done)
+    return values
 
 
 def _change_items(tx: Transaction, plan: Record, given: list[Record]) -> None:
@@ -199,7 +219,12 @@ def _change_items(tx: Transaction, plan: Record, given: list[Record]) -> None:
         quantity = change.get("quantity", item["quantity"])
         if quantity < 1:
             raise parameter_invalid(f"line_items[{index}][quantity]", "Must be at least 1.")
-        items[item["id"]] = with_quantity(item, quantity)
+        items[item["id"]] = {
+            **with_quantity(item, quantity),
+            "adjustable_quantity": adjustable(change, quantity, f"line_items[{index}]")
+            if "adjustable_quantity" in change
+            else item["adjustable_quantity"],
+        }
     tx.keep(PLAN, {**plan, "items": list(items.values())})
 
 
@@ -299,13 +324,17 @@ _MODELS = (
     f"{_AFTER} allow_promotion_codes automatic_tax.enabled billing_address_collection "
     "inactive_message metadata metadata.* payment_method_collection payment_method_types[] "
     "phone_number_collection.enabled restrictions.completed_sessions.limit submit_type "
-    "tax_id_collection.enabled line_items[].quantity"
+    "tax_id_collection.enabled line_items[].quantity line_items[].adjustable_quantity.enabled "
+    "line_items[].adjustable_quantity.maximum line_items[].adjustable_quantity.minimum "
+    "customer_creation invoice_creation.enabled invoice_creation.invoice_data.description "
+    "invoice_creation.invoice_data.footer invoice_creation.invoice_data.metadata.* "
+    "payment_intent_data.description payment_intent_data.metadata.* "
+    "subscription_data.metadata.* subscription_data.trial_period_days"
 )
 _ONLY = {
     "automatic_tax.enabled": _NO,
     "billing_address_collection": frozenset({"auto"}),
-    "payment_method_collection": frozenset({"always"}),
-    "payment_method_types[]": frozenset({"card"}),
+    "payment_method_types[]": TYPES,
     "phone_number_collection.enabled": _NO,
     "tax_id_collection.enabled": _NO,
 }
@@ -314,12 +343,7 @@ OPERATIONS = (
         "payment_links.create",
         "POST /v1/payment_links",
         create,
-        f"{_MODELS} currency customer_creation line_items[].price "
-        "invoice_creation.enabled invoice_creation.invoice_data.description "
-        "invoice_creation.invoice_data.footer invoice_creation.invoice_data.metadata.* "
-        "payment_intent_data.description payment_intent_data.metadata.* "
-        "subscription_data.description subscription_data.metadata.* "
-        "subscription_data.trial_period_days "
+        f"{_MODELS} currency line_items[].price subscription_data.description "
         + " ".join(f"line_items[].price_data.{name}" for name in PRICE_DATA.split()),
         _ONLY,
     ),
