@@ -44,11 +44,6 @@ ROWS: Final[dict[tuple[str, str], Row]] = {
     ("POST", "/api/billing/payment-links/{operation_key}/deactivate"): Row(
         Kind.ACCOUNT_WRITE, path={"operation_key": "0" * 64}
     ),
-    ("POST", "/api/billing/payment-links"): Row(
-        Kind.ACCOUNT_WRITE,
-        {"lineItems": [{"name": "Mug", "amountMinor": 900}], "successPath": "/done"},
-    ),
-    ("POST", "/api/billing/payment-links/{operation_key}/deactivate"): Row(Kind.ACCOUNT_WRITE),
     ("PUT", "/internal/v1/users/{externalId}"): Row(Kind.SERVICE, _USER, {"externalId": "new"}),
     ("PUT", "/internal/v1/workspaces/{externalId}"): Row(
         Kind.SERVICE,

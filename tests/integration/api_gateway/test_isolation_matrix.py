@@ -62,6 +62,7 @@ class World:
     product: Product
     victims: dict[str, str]
     tokens: dict[str, dict[str, str]]
+    accepted_key: str
     asked: int = 0
 
     async def ask(
@@ -162,6 +163,8 @@ async def world(product: Product, database: Database) -> World:
         "ann", key="another", headers={"Prefer": "wait=0", "x-workspace-slug": CANARY}
     )
     receipt = accepted.json()["location"].partition("receipt=")[2]
+    seen_by_ann = await product.get(accepted.json()["location"], "ann")
+    assert seen_by_ann.json()["status"] == "accepted"
     tokens = {
         "right": await make_service_token(product, "right"),
         "revoked": await make_service_token(product, "revoked", revoked=True),
@@ -188,6 +191,7 @@ async def world(product: Product, database: Database) -> World:
             "Idempotency-Key": "key-of-ann",
         },
         tokens,
+        accepted_key=accepted.json()["operationKey"],
     )
 
 
@@ -200,8 +204,14 @@ async def test_what_is_the_victims_looks_like_nothing_to_outsiders(world: World)
         for actor in OUTSIDERS:
             for name in sorted(names & set(NOTHING)):
                 place = f"{route} as {actor} with the victim's {name}"
-                there = await world.ask(route, bearer(actor), **{name: world.victims[name]})
-                nowhere = await world.ask(route, bearer(actor), **{name: NOTHING[name]})
+                # A receipt is looked at only for the operation that it is of.
+                beside = {"operation_key": world.accepted_key} if name == "receipt" else {}
+                victims, nothing = (
+                    beside | {name: world.victims[name]},
+                    beside | {name: NOTHING[name]},
+                )
+                there = await world.ask(route, bearer(actor), **victims)
+                nowhere = await world.ask(route, bearer(actor), **nothing)
                 assert CANARY not in there.text, place
                 if row.kind is Kind.ACCOUNT_WRITE and there.status_code == 202:
                     # Both were accepted, for the actor's own account and under its own name; what
