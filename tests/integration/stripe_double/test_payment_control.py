@@ -127,6 +127,25 @@ def test_a_subscription_paid_by_debit_follows_its_bank(shop: Any) -> None:
     assert shop.client.v1.subscriptions.retrieve(after.subscription).status == "active"
 
 
+def test_a_trial_keeps_a_card_that_its_bank_lets_keep(shop: Any) -> None:
+    trial = {"subscription_data": {"trial_period_days": 3}}
+    refused = shop.session(**trial)
+    with pytest.raises(ApiError) as caught:
+        shop.double.call(lambda control: control.pay(refused.id, card="4000000000000002"))
+    assert caught.value.status == 402
+    assert shop.client.v1.checkout.sessions.retrieve(refused.id).status == "open"
+    bought = {}
+    for card in ("4000000000000341", "4000002500003155"):
+        session = shop.session(**trial)
+        paid = shop.double.call(lambda control, s=session.id, c=card: control.pay(s, card=c))
+        bought[card] = paid["subscription"]
+    shop.double.call(lambda control: control.advance(4 * 86_400))
+    statuses = [shop.client.v1.subscriptions.retrieve(one).status for one in bought.values()]
+    assert statuses == ["past_due", "active"]
+    invoice = shop.client.v1.invoices.list({"subscription": bought["4000002500003155"]}).data[0]
+    assert (invoice.status, invoice.amount_paid) == ("paid", 1200)
+
+
 def test_the_first_invoice_waits_for_the_buyer(client: Any, double: Any) -> None:
     method = "pm_card_authenticationRequired"
     customer = client.v1.customers.create(

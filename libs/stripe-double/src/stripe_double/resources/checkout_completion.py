@@ -21,7 +21,7 @@ from stripe_double.resources.checkout_amounts import due_today
 from stripe_double.resources.checkout_sessions import LIFECYCLE, PLAN
 from stripe_double.resources.clock_time import stand_at
 from stripe_double.resources.customers import new_customer
-from stripe_double.resources.payment_methods import attached, decline_code_of, new_payment_method
+from stripe_double.resources.payment_methods import attached, new_payment_method
 from stripe_double.resources.test_accounts import Account
 from stripe_double.resources.test_cards import Card
 
@@ -52,8 +52,8 @@ def pay_session(tx: Transaction, session: Record, buyer: Buyer) -> JsonObject | 
         amount=session["amount_subtotal"] or 0,
         currency=session["currency"],
     )
-    refusal = _refusal(tx, buyer)
-    if refusal is not None and (amount_due > 0 or session["mode"] == "setup"):
+    refusal = _refusal(tx, buyer, charges=amount_due > 0)
+    if refusal is not None:
         return _decline(tx, session, amount_due, refusal)
     customer = _customer(tx, session, plan, buyer)
     if customer is not None:
@@ -136,10 +136,17 @@ def _session_of(tx: Transaction, purpose: Record) -> Record | None:
     return None
 
 
-def _refusal(tx: Transaction, buyer: Buyer) -> str | None:
+def _refusal(tx: Transaction, buyer: Buyer, *, charges: bool) -> str | None:
+    """Why the bank says no now: to a charge, or, where nothing is due, to keeping the card."""
     if buyer.method is not None:
-        return decline_code_of(tx, buyer.method["id"])
-    return buyer.card.decline_code if isinstance(buyer.card, Card) else None
+        bank = banks.behaviour_of(tx, buyer.method["id"])
+    elif buyer.card is not None:
+        bank = buyer.card.behaviour
+    else:
+        return None
+    code: str | None = bank["decline_code"]
+    says_later = bank["settles_after_seconds"] is not None
+    return code if not says_later and (charges or not bank["attaches"]) else None
 
 
 def _decline(tx: Transaction, session: Record, amount_due: int, decline_code: str) -> ApiError:
@@ -196,6 +203,8 @@ def _method(
             code="payment_method_type_not_allowed",
         )
     banks.prove(tx, method["id"])
+    if session["mode"] == "subscription":
+        banks.change(tx, method["id"], set_up=True)
     return method
 
 
