@@ -2,7 +2,7 @@
 
 Random walks through the in-process double; the tables and sums they are held against are written
 in `machines/`, independent of the double's own. HOLDFAST_DOUBLE_WALKS sets the number of walks per
-machine (default 25), HOLDFAST_DOUBLE_STEPS their length (default 25), and with
+machine (default 15), HOLDFAST_DOUBLE_STEPS their length (default 25), and with
 HOLDFAST_DOUBLE_SHRINK=1 a walk that fails is shortened.
 """
 
@@ -20,7 +20,7 @@ from tests.integration.stripe_double.machines.account import AccountMachine
 
 from stripe_double.engine.errors import ApiError
 
-WALKS = int(os.environ.get("HOLDFAST_DOUBLE_WALKS", "25"))
+WALKS = int(os.environ.get("HOLDFAST_DOUBLE_WALKS", "15"))
 STEPS = int(os.environ.get("HOLDFAST_DOUBLE_STEPS", "25"))
 # Shrinking takes minutes and a walk is short: it is done on request, with the walk found.
 PHASES = [Phase.generate] + [Phase.shrink] * ("HOLDFAST_DOUBLE_SHRINK" in os.environ)
@@ -344,6 +344,11 @@ class PaymentMachine(AccountMachine):
     """Payments: held, captured, canceled, refunded in parts, failing refunds, disputes."""
 
     seed = "payments"
+
+    @initialize()
+    def disputed(self) -> None:
+        for card in ("createDispute", "createDispute", "createDisputeInquiry", "refundFail"):
+            self._new(f"pm_card_{card}", 3, manual=False, confirm=True)
 
     @steps(
         "create", "create", "debit", "confirm", "capture", "cancel", "refund", "refund",

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 import stripe
 from tests.integration.stripe_double.conformance.in_process import Exchange, Shop
+from tests.integration.stripe_double.conformance.parameter_leaves import leaves
 from tests.integration.stripe_double.conformance.scenarios import (
     billing,
     buying,
@@ -17,8 +19,12 @@ from tests.integration.stripe_double.conformance.scenarios import (
     paying,
     subscribing,
 )
+from tests.integration.stripe_double.conformance.watched import Watched
 
+from stripe_double.http import pipeline
 from stripe_double.resources.catalog import OPERATIONS
+from stripe_double.wire.parameters import ALWAYS_MODELLED
+from stripe_double.wire.tables import table_of
 
 NOT_MODELLED = "not_modelled_by_stripe_double"
 _MODULES = (catalogue, buying, subscribing, billing, paying, listening)
@@ -48,11 +54,27 @@ class Record:
     swept: dict[str, list[Exchange]] = field(default_factory=lambda: defaultdict(list))
     events: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     failures: dict[str, str] = field(default_factory=dict)
+    ignored: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """By operation: parameters that were sent and that its handler did not even look at."""
 
 
-def run_all() -> Record:
+def run_all(patch: pytest.MonkeyPatch) -> Record:
     """Every scenario in a world of its own, then every object of that world, read again."""
     record = Record()
+    calls: list[tuple[Any, Watched]] = []
+    find_route, call = pipeline.find_route, pipeline.Call
+
+    def watched_call(object_id: str, params: Any, *rest: Any, **named: Any) -> Any:
+        calls[-1] = (calls[-1][0], Watched(params))
+        return call(object_id, calls[-1][1], *rest, **named)
+
+    def noted_route(*arguments: Any) -> Any:
+        route = find_route(*arguments)
+        calls.append((route.operation, Watched({})))
+        return route
+
+    patch.setattr(pipeline, "find_route", noted_route)
+    patch.setattr(pipeline, "Call", watched_call)
     for name, scenario in SCENARIOS.items():
         shop = Shop(seed=name)
         try:
@@ -64,7 +86,19 @@ def run_all() -> Record:
             record.by_sdk[exchange.route].append(exchange)
         _sweep(shop, record)
         shop.close()
+        for row, params in calls:
+            record.ignored[row.name] |= {path for path in params.unread() if _matters(row, path)}
+        calls.clear()
     return record
+
+
+def _matters(row: Any, path: str) -> bool:
+    """Whether to ignore this parameter is to ignore something: one with one value says nothing."""
+    only = (row.model.only or {}).get(path)
+    place = leaves(table_of(row.route)).get(path)
+    choices = set(place.choices) if place else set()
+    choices = choices & set(only) if only and choices else choices or set(only or ())
+    return path not in ALWAYS_MODELLED | {"expand"} and len(choices) != 1
 
 
 def _sweep(shop: Shop, record: Record) -> None:

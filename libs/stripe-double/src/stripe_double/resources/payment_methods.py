@@ -27,6 +27,11 @@ from stripe_double.wire.lists import equal_to, page
 _ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
 _BILLING = ("email", "name", "phone")
 
+_SAID = {
+    "card": ("exp_month", "exp_year"),
+    "us_bank_account": ("account_holder_type", "account_type", "routing_number"),
+}
+
 
 def new_payment_method(
     tx: Transaction,
@@ -192,8 +197,24 @@ def method_from_data(tx: Transaction, data: JsonObject) -> Record:
     source = _source(kind, data.get(kind) or {})
     billing = data.get("billing_details") or {}
     method = new_payment_method(tx, source, customer=None, billing=billing)
+    said = _said(kind, data.get(kind) or {})
     given = metadata.given(data)
-    return tx.put({**method, "metadata": given}) if given else method
+    if not said and not given:
+        return method
+    return tx.put({**method, kind: {**method[kind], **said}, "metadata": given})
+
+
+def _said(kind: str, details: JsonObject) -> JsonObject:
+    """What the caller says of a card or an account besides its number."""
+    month = details.get("exp_month")
+    if kind == "card" and month is not None and not 1 <= month <= 12:
+        raise invalid_request(
+            "Your card's expiration month is invalid.",
+            code="invalid_expiry_month",
+            param="card[exp_month]",
+            status=402,
+        )
+    return {name: details[name] for name in _SAID.get(kind, ()) if details.get(name)}
 
 
 def retrieve(tx: Transaction, call: Call) -> JsonObject:
