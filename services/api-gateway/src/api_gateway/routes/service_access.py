@@ -33,7 +33,7 @@ async def require_scope(request: Request) -> None:
     """A dependency of the internal router. Raises RequestRefused(service_scope_required)."""
     stated = getattr(request.scope.get("route"), "openapi_extra", None) or {}
     scope = stated.get(SCOPE_MEMBER)
-    if scope is None:
+    if scope is None or not service_of(request).may(Scope(scope)):
         raise RequestRefused(
             FailureCode.SERVICE_SCOPE_REQUIRED, details={"scope": scope or "none can"}
         )
