@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 import stripe
-from tests.integration.stripe_double.billing_account import DAY, BillingAccount, amounts
+from tests.integration.stripe_double.billing_account import (
+    DAY,
+    GOOD,
+    REFUSED,
+    BillingAccount,
+    amounts,
+)
 
 
 @pytest.fixture
@@ -148,3 +154,53 @@ def test_schedules_and_subscriptions_are_listed_by_their_times(account: BillingA
     subscriptions = account.v1.subscriptions
     assert len(subscriptions.list({"current_period_end": {"gt": boundary}}).data) == 2
     assert subscriptions.list({"current_period_end": {"lt": boundary}}).data == []
+
+
+def test_a_phase_that_became_impossible_aborts_the_schedule(account: BillingAccount) -> None:
+    now = account.double.call(lambda control: control.advance(0))
+    later = scheduled(account, account.price(1000), start_date=now + DAY)
+    euros = account.v1.prices.create(
+        {
+            "product": account.product,
+            "currency": "eur",
+            "unit_amount": 5,
+            "recurring": {"interval": "month"},
+        }
+    )
+    account.subscribed(euros.id)
+    account.advance(2 * DAY)
+    assert account.v1.subscription_schedules.retrieve(later.id).status == "canceled"
+    assert "subscription_schedule.aborted" in account.event_types()
+
+
+def test_the_first_invoice_of_a_schedule_is_tried_again(shop: Any) -> None:
+    account = BillingAccount(shop, REFUSED)
+    schedule = scheduled(account, account.price(1000))
+    account.advance(3700)
+    (invoice,) = account.invoices()
+    assert (invoice.status, invoice.attempt_count) == ("open", 1)
+    assert account.v1.subscriptions.retrieve(schedule.subscription).status == "past_due"
+    account.put_card(GOOD)
+    account.advance(3 * DAY + 10)
+    assert account.v1.subscriptions.retrieve(schedule.subscription).status == "active"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"phases": []},
+        {"phases": [{"items": []}]},
+        {"phases": [{"items": [{"price": "P"}, {"price": "P"}]}]},
+        {"phases": [{"items": [{"price": "P"}], "end_date": 5}]},
+        {"phases": [{"items": [{"price": "P"}]}], "from_subscription": "sub_none"},
+        {"phases": [{"items": [{"price": "price_none"}]}]},
+    ],
+)
+def test_what_cannot_be_scheduled_is_refused(account: BillingAccount, wrong: Any) -> None:
+    price = account.price(1000)
+    for phase in wrong["phases"]:
+        for item in phase["items"]:
+            item["price"] = price if item["price"] == "P" else item["price"]
+    with pytest.raises(stripe.InvalidRequestError):
+        account.v1.subscription_schedules.create({"customer": account.customer, **wrong})
+    assert account.v1.subscription_schedules.list().data == []

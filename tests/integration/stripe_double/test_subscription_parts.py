@@ -183,3 +183,23 @@ def test_a_card_set_up_in_a_trial_pays_its_end(shop: Any) -> None:
     account.advance(7 * DAY + 3700)
     assert account.v1.subscriptions.retrieve(made.id).status == "active"
     assert account.charged() == 1200
+
+
+def test_a_card_that_was_detached_no_longer_pays(account: BillingAccount) -> None:
+    made = account.subscribed(account.price(1000))
+    settings = account.v1.customers.retrieve(account.customer).invoice_settings
+    account.v1.payment_methods.detach(settings.default_payment_method)
+    account.advance(31 * DAY + 3700)
+    assert account.v1.subscriptions.retrieve(made.id).status == "past_due"
+    assert account.invoices()[-1].attempt_count == 1
+    assert account.charged() == 1000
+
+
+def test_changes_while_paused_cost_nothing(account: BillingAccount) -> None:
+    made = account.subscribed(account.price(1000))
+    account.v1.subscriptions.pause(made.id, {"bill_for": {"unused_time_from": {"type": "none"}}})
+    item = made["items"].data[0].id
+    for price in (account.price(5000), account.price(9000, "year")):
+        account.v1.subscriptions.update(made.id, {"items": [{"id": item, "price": price}]})
+    assert account.v1.invoice_items.list({"pending": True}).data == []
+    assert account.charged() == 1000

@@ -120,7 +120,7 @@ def method_for(tx: Transaction, invoice: Record, customer: Record) -> Record | N
     """The card that would pay this invoice: its own, its subscription's, its customer's."""
     own = invoice["default_payment_method"]
     method = tx.find("payment_method", own) if own else None
-    if method is not None:
+    if method is not None and method["customer"] == customer["id"]:
         return method
     subscription_id = subscription_of(invoice)
     subscription = tx.find("subscription", subscription_id) if subscription_id else None
@@ -268,7 +268,8 @@ def _note_refusal(
     counts: bool = True,
 ) -> JsonObject:
     attempts = invoice["attempt_count"] + counts
-    first = invoice["billing_reason"] == "subscription_create"
+    subscription = billed_subscription(tx, invoice)
+    first = subscription is not None and subscription["status"] == "incomplete"
     tries_again = retries and invoice["auto_advance"] and not first
     retry = retry_at(attempts, tx.now) if tries_again else None
     after = tx.put(

@@ -18,7 +18,7 @@ def new_phases(tx: Transaction, given: list[Record], start: int) -> list[JsonObj
         raise parameter_missing("phases")
     if len(given) > MAX_PHASES:
         raise invalid_request(f"A schedule has at most {MAX_PHASES} phases.", param="phases")
-    phases = []
+    phases: list[JsonObject] = []
     for index, one in enumerate(given):
         begins = one.get("start_date")
         begins = tx.now if begins == "now" else begins
@@ -28,6 +28,8 @@ def new_phases(tx: Transaction, given: list[Record], start: int) -> list[JsonObj
                 param=f"phases[{index}][start_date]",
             )
         phase = _phase(tx, one, start, index)
+        if phases and phase["currency"] != phases[0]["currency"]:
+            raise invalid_request("All phases have one currency.", param=f"phases[{index}]")
         phases.append(phase)
         start = phase["end_date"]
     return phases
@@ -100,6 +102,8 @@ def _phase(tx: Transaction, given: Record, start: int, index: int) -> JsonObject
         currency = currency or price["currency"]
         if price["currency"] != currency:
             raise invalid_request("A phase has one currency.", param=f"{name}[items]")
+    if len({item["price"] for item in items}) < len(items):
+        raise invalid_request("A phase sells each price once.", param=f"{name}[items]")
     end = _end(tx, given, start, recurring or {}, name)
     trial_end = end if given.get("trial") else given.get("trial_end")
     if trial_end is not None and not start < trial_end <= end:

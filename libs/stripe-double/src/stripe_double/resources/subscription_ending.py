@@ -47,9 +47,11 @@ def _stop_collecting(tx: Transaction, subscription: Record) -> None:
 
 def expire_incomplete(tx: Transaction, subscription: Record) -> JsonObject:
     """The first payment did not come in time: terminal, and no invoice will follow."""
-    return tx.change(
+    after = tx.change(
         subscription,
         "customer.subscription.updated",
         status=LIFECYCLE.next(subscription["status"], "expire"),
         ended_at=tx.now,
     )
+    schedule_states.end_with_subscription(tx, after, reason="payment_failed")
+    return after

@@ -8,7 +8,7 @@ from stripe_double.engine.deadlines import Deadline
 from stripe_double.engine.errors import ApiError, invalid_request, state_conflict
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
-from stripe_double.resources import billing_timers, metadata, subscription_updates
+from stripe_double.resources import billing_timers, metadata, pending_updates, subscription_updates
 from stripe_double.resources.clock_time import stand_at
 from stripe_double.resources.operations import Call, operation
 from stripe_double.resources.schedule_phases import (
@@ -196,6 +196,19 @@ def advance(tx: Transaction, schedule: Record) -> None:
         _release(tx, schedule)
 
 
+def advance_or_abort(tx: Transaction, schedule: Record) -> None:
+    """As `advance`; a phase that has become impossible (a currency, a state) ends the schedule.
+
+    The clock has nobody to refuse: the event `subscription_schedule.aborted` tells.
+    """
+    try:
+        advance(tx, schedule)
+    except ApiError:
+        current = tx.get(KIND, schedule["id"])
+        if current["status"] in RUNNING:
+            _end(tx, current, "cancel", "aborted", canceled_at=tx.now)
+
+
 def catch_up(tx: Transaction, subscription: Record) -> Record:
     """The subscription once a phase that begins by now has begun: before it renews."""
     schedule = tx.find(KIND, subscription["schedule"] or "")
@@ -204,7 +217,7 @@ def catch_up(tx: Transaction, subscription: Record) -> Record:
     second = due(schedule)
     if second is None or second > tx.now:
         return subscription
-    advance(tx, schedule)
+    advance_or_abort(tx, schedule)
     return tx.get("subscription", subscription["id"])
 
 
@@ -251,6 +264,8 @@ def _enter(
         "proration_behavior": proration_behavior,
         "metadata": phase["metadata"],
     }
+    if subscription["pending_update"] is not None:
+        subscription = pending_updates.expire(tx, subscription)
     if phase["trial_end"] is not None and phase["trial_end"] > tx.now:
         params["trial_end"] = phase["trial_end"]
     return subscription_updates.change(tx, subscription, params)
@@ -298,7 +313,7 @@ def _announce_end(tx: Transaction, schedule: Record) -> None:
     billing_timers.start(tx, "schedule_expiring", schedule, at=at if at > tx.now else None)
 
 
-RULES = {KIND: Deadline(due, advance)}
+RULES = {KIND: Deadline(due, advance_or_abort)}
 _ITEM = (
     "price quantity metadata.* price_data.currency price_data.product price_data.unit_amount "
     "price_data.recurring.interval price_data.recurring.interval_count"

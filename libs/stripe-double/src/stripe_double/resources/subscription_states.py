@@ -75,8 +75,8 @@ def payment_method_of(
     chosen = None if subscription is None else subscription["default_payment_method"]
     for method_id in (chosen, customer["invoice_settings"]["default_payment_method"]):
         method = tx.find("payment_method", method_id) if method_id else None
-        if method is not None:
-            return method
+        if method is not None and method["customer"] == customer["id"]:
+            return method  # one that was detached since cannot pay
     return None
 
 

@@ -153,6 +153,7 @@ def _decide_money(
     behavior = params.get("proration_behavior") or "create_prorations"
     trial, ends_trial = change.trial_end, change.trial_end == 0
     in_trial = before["status"] == "trialing" and not ends_trial
+    paused = before["status"] == "paused"
     trial_end = (trial or before["trial_end"]) if trial or in_trial else None
     plan = plan_change(
         list(before["items"]["data"]),
@@ -163,7 +164,7 @@ def _decide_money(
             anchor=before["billing_cycle_anchor"],
             trial_end=trial_end,
         ),
-        prorates=behavior != "none" and not in_trial,
+        prorates=behavior != "none" and not in_trial and not paused,
         resets_anchor=change.anchored or ends_trial,
         debit_of=lambda item_id: billed_time.latest_debit(tx, item_id),
     )
@@ -182,7 +183,7 @@ def _decide_money(
         }
     waits = behavior == "always_invoice" and not in_trial
     invoices_now = bool(plan.whole) or (waits and bool(plan.prorations))
-    return Decision(values, plan, invoices_now and before["status"] != "unpaid")
+    return Decision(values, plan, invoices_now and before["status"] != "unpaid" and not paused)
 
 
 def credits_now(tx: Transaction, before: Record, params: JsonObject) -> list[Proration]:
