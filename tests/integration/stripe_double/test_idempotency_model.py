@@ -35,8 +35,9 @@ GATE = {"rate_limit", "lock_timeout"}
 WAY_THERE = {"error_before", "drop_before", "timeout_before"}
 WAY_BACK = {"drop_after", "timeout_after", "reset", "truncate"}
 
-keys = st.sampled_from(["k", "K", "k ", "x" * 255])
-names = st.sampled_from(["A", "B"])
+keys = st.sampled_from(["k", "k", "k", "K", "x" * 255])
+names = st.sampled_from(["A", "A", "A", "B"])
+faults = st.sampled_from([*OUTCOMES, *OUTCOMES, None, None, None, None])
 
 
 @dataclass
@@ -74,7 +75,12 @@ class Keys(RuleBasedStateMachine):
         except httpx.TransportError:
             return None
 
-    @rule(key=keys, name=names, fault=st.sampled_from(list(OUTCOMES)))
+    @rule(requests=st.lists(st.tuples(keys, names, faults), min_size=1, max_size=6))
+    def requests_come(self, requests: list[tuple[str, str, str | None]]) -> None:
+        for key, name, fault in requests:
+            self.post(key, name, fault)
+            self.nothing_ran_twice()
+
     def post(self, key: str, name: str, fault: str | None) -> None:
         if fault is not None:
             self.double.control.add_fault(fault)
@@ -151,7 +157,7 @@ class Keys(RuleBasedStateMachine):
 TestKeys = Keys.TestCase
 TestKeys.settings = settings(
     max_examples=40,
-    stateful_step_count=25,
+    stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
