@@ -192,3 +192,36 @@ def test_parameters_that_are_not_modelled_are_refused_by_name(client: Any) -> No
     with pytest.raises(stripe.InvalidRequestError) as refused:
         create(client, amount=10)
     assert refused.value.code == "amount_too_small"
+
+
+def test_a_debit_shows_the_mandate_it_was_allowed_by(client: Any) -> None:
+    acceptance = {"type": "online", "online": {"ip_address": "127.0.0.1", "user_agent": "test"}}
+    params = {
+        "currency": "eur",
+        "allowed_payment_method_types": ["sepa_debit"],
+        "payment_method_data": {
+            "type": "sepa_debit",
+            "sepa_debit": {"iban": "DE89370400440532013000"},
+        },
+        "confirm": True,
+    }
+    intent = create(client, **params, mandate_data={"customer_acceptance": acceptance})
+    charge = client.v1.charges.retrieve(intent.latest_charge)
+    mandate = client.v1.mandates.retrieve(charge.payment_method_details.sepa_debit.mandate)
+    assert (mandate.type, mandate.status, mandate.single_use.amount) == (
+        "single_use",
+        "active",
+        2000,
+    )
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        create(client, **params, mandate_data={"customer_acceptance": {"type": "online"}})
+    assert caught.value.code == "parameter_missing"
+    setup = client.v1.setup_intents.create(
+        {
+            "allowed_payment_method_types": ["sepa_debit"],
+            "payment_method_data": params["payment_method_data"],
+            "confirm": True,
+            "mandate_data": {"customer_acceptance": {"type": "offline", "accepted_at": 1}},
+        }
+    )
+    assert client.v1.mandates.retrieve(setup.mandate).customer_acceptance.accepted_at == 1

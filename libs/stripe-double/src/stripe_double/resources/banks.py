@@ -14,6 +14,7 @@ from stripe_double.resources.test_cards import CARDS, Card
 
 _BANK = "bank_behaviour"
 _PAYS = {
+    "mandate": None,
     **CARDS["4242424242424242"].behaviour,
     "proved_at": None,
     "set_up": False,
@@ -29,7 +30,8 @@ def open_account(tx: Transaction, method_id: str, source: Card | Account) -> Non
 def behaviour_of(tx: Transaction, method_id: str) -> Record:
     """`decline_code attaches authentication refunds dispute_reason inquiry fraud_type
     available_at_once settles_after_seconds`; `set_up`: for off-session use; `spent`: used without
-    a customer, or detached, and so never usable again; `proved_at`: see `prove`."""
+    a customer, or detached, and so never usable again; `mandate`: its id; `proved_at`: see
+    `prove`."""
     return tx.store.find(_BANK, method_id) or {**_PAYS, "id": method_id}
 
 

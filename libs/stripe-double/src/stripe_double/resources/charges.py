@@ -66,7 +66,7 @@ def new_charge(
             "paid": paid,
             "payment_intent": intent["id"],
             "payment_method": method["id"],
-            "payment_method_details": _details(method),
+            "payment_method_details": _details(tx, method),
             "receipt_email": intent["receipt_email"],
             "receipt_number": None,
             "receipt_url": None,
@@ -206,11 +206,14 @@ def _outcome(decline_code: str | None) -> JsonObject:
     }
 
 
-def _details(method: Record) -> JsonObject:
+def _details(tx: Transaction, method: Record) -> JsonObject:
     kind: str = method["type"]
     given = method[kind]
     names = _CARD_DETAILS if kind == "card" else sorted(given.keys() - _NOT_OF_A_CHARGE)
-    return {kind: {name: given[name] for name in names}, "type": kind}
+    shown = {name: given[name] for name in names}
+    if kind != "card":
+        shown["mandate"] = banks.behaviour_of(tx, method["id"])["mandate"]
+    return {kind: shown, "type": kind}
 
 
 OPERATIONS = (

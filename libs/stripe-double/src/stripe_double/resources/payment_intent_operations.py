@@ -11,7 +11,7 @@ from stripe_double.engine.errors import (
 )
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
-from stripe_double.resources import charges, metadata, payment_intents, settlements
+from stripe_double.resources import charges, mandates, metadata, payment_intents, settlements
 from stripe_double.resources.intent_parameters import (
     DATA_MODELS,
     MANDATE_MODELS,
@@ -111,6 +111,9 @@ def _confirmed(tx: Transaction, intent: Record, params: JsonObject) -> JsonObjec
             code="payment_intent_unexpected_state",
         )
     method = tx.get("payment_method", intent["payment_method"])
+    later = intent["setup_future_usage"] == "off_session"
+    once = None if later else {"amount": intent["amount"], "currency": intent["currency"]}
+    mandates.accept(tx, method, params.get("mandate_data"), single_use=once)
     off_session = params.get("off_session") not in (None, "", False, "false")
     before = intent
     after = payment_intents.attempt(

@@ -6,7 +6,7 @@ from stripe_double.engine.errors import ApiError, decline_of, invalid_request, s
 from stripe_double.engine.lifecycle import Lifecycle
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
-from stripe_double.resources import banks, metadata, payment_methods, subscription_setup
+from stripe_double.resources import banks, mandates, metadata, payment_methods, subscription_setup
 from stripe_double.resources.intent_parameters import (
     DATA_MODELS,
     MANDATE_MODELS,
@@ -182,6 +182,9 @@ def _confirmed(tx: Transaction, intent: Record, params: JsonObject) -> JsonObjec
     if intent["payment_method"] is None:
         raise _unexpected_state(intent, "confirm without a payment method")
     method = tx.get("payment_method", intent["payment_method"])
+    mandate = mandates.accept(tx, method, params.get("mandate_data"), single_use=None)
+    if mandate is not None:
+        intent = tx.put({**intent, "mandate": mandate})
     after = attempt(tx, intent, method)
     if after["status"] == "requires_action" and params.get("return_url"):
         after = tx.put({**after, "next_action": _next_action(tx, after, params["return_url"])})

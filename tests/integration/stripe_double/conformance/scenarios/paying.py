@@ -69,6 +69,15 @@ def setup_intents(shop: Shop) -> None:
     intents.list({"customer": customer.id})
     shop.v1.setup_attempts.list({"setup_intent": made.id})
     intents.cancel(intents.create({}).id)
+    debit = intents.create(
+        {
+            "allowed_payment_method_types": ["us_bank_account"],
+            "payment_method": "pm_usBankAccount_success",
+            "confirm": True,
+            "mandate_data": {"customer_acceptance": {"type": "offline", "accepted_at": 1}},
+        }
+    )
+    shop.v1.mandates.retrieve(debit.mandate)
 
 
 def charges(shop: Shop) -> None:
