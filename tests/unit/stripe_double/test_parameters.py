@@ -95,3 +95,14 @@ def test_metadata_keys_may_look_like_positions_and_lists_may_have_gaps() -> None
         "metadata": {"0": "zero"},
         "preferred_locales": ["en", "de"],
     }
+
+
+def test_a_retired_parameter_is_refused_by_its_own_code() -> None:
+    raw = {"amount": "500", "currency": "usd", "payment_method_types": ["card"]}
+    with pytest.raises(ApiError) as caught:
+        check("POST /v1/payment_intents", raw, Model(frozenset({"amount", "currency"})))
+    assert (caught.value.status, caught.value.code, caught.value.param) == (
+        400,
+        "payment_method_types_no_longer_supported",
+        "payment_method_types",
+    )

@@ -28,6 +28,10 @@ ALWAYS_MODELLED = frozenset(
     {"expand[]", "limit", "starting_after", "ending_before", "created"}
     | {f"created.{bound}" for bound in ("gt", "gte", "lt", "lte")}
 )
+# Since endive; older versions are translated before they come here.
+_CHOOSES_TYPES_ITSELF = frozenset(
+    f"POST /v1/payment_intents{rest}" for rest in ("", "/{id}", "/{id}/confirm")
+)
 _INTEGER = re.compile(r"^-?[0-9]{1,18}$")
 _DECIMAL = re.compile(r"^-?[0-9]{1,18}(\.[0-9]{1,12})?$")
 _PATTERNS = {"integer": _INTEGER, "number": _DECIMAL, "boolean": re.compile(r"^(true|false)$")}
@@ -50,6 +54,13 @@ def check(operation: str, raw: JsonObject, model: Model) -> JsonObject:
 
     The values of `/v2/` come typed already, as JSON; those of `/v1/` are strings.
     """
+    if "payment_method_types" in raw and operation in _CHOOSES_TYPES_ITSELF:
+        raise invalid_request(
+            "payment_method_types is no longer supported: Stripe offers the types that fit. Name "
+            "those to offer in allowed_payment_method_types.",
+            param="payment_method_types",
+            code="payment_method_types_no_longer_supported",
+        )
     return _Check(model, is_json="/v2/" in operation).object(table_of(operation), raw, "", "")
 
 
