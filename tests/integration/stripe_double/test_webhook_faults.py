@@ -111,7 +111,7 @@ def test_a_delivery_lets_later_ones_go_first(
     assert receiver.requests == []
     create(client, "B", "C")
     receiver.wait_for(3)
-    assert names(receiver) == ["B", "C", "A"]
+    assert names(receiver)[-1] == "A", "two later ones, in whatever order, went before it"
     double.call(lambda control: control.advance(120))
     double.wait_for_webhooks()
     assert len(receiver.requests) == 3

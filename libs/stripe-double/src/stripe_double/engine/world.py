@@ -8,10 +8,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
+import structlog
+
 from stripe_double.engine.attempts import Render
 from stripe_double.engine.clock import Clock
 from stripe_double.engine.deadlines import Deadline, Deadlines
 from stripe_double.engine.delivery import COLLECTION, Courier, CourierSettings
+from stripe_double.engine.errors import ApiError
 from stripe_double.engine.fault_script import FaultScript
 from stripe_double.engine.faults import Fault
 from stripe_double.engine.idempotency import IdempotencyLayer
@@ -34,6 +37,8 @@ from stripe_double.engine.webhook_faults import (
     WebhookSwitches,
     delivery_after,
 )
+
+log = structlog.get_logger("stripe_double")
 
 
 class World:
@@ -133,8 +138,19 @@ class World:
             due, collection, object_id = entry
             record = self.store.find(collection, object_id)
             if record is not None and self.deadlines.is_current(collection, record, due):
-                with self.transaction(now=due) as tx:
-                    self.deadlines.act(tx, collection, record)
+                self._let_happen(collection, record, due)
+
+    def _let_happen(self, collection: str, record: Record, due: int) -> None:
+        """A deadline is nobody's request: what it may not do concerns no caller, and is noted."""
+        try:
+            with self.transaction(now=due) as tx:
+                self.deadlines.act(tx, collection, record)
+        except ApiError as error:
+            log.error("double.deadline_refused", object_id=record["id"], reason=error.message)
+            with self.transaction() as tx:
+                tx.ledger.append(
+                    "control", tx.now, action="deadline_refused", object=record["id"], due=due
+                )
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward and let all that falls due happen, in order."""
