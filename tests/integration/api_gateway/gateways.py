@@ -87,12 +87,12 @@ async def running_gateway(
     assert watch.faults == []
 
 
-def bearer(subject: str) -> dict[str, str]:
+def bearer(subject: str, *, minutes: int = 5) -> dict[str, str]:
     claims = {
         "sub": subject,
         "iss": ISSUER,
         "aud": AUDIENCE,
-        "exp": datetime.now(UTC) + timedelta(minutes=5),
+        "exp": datetime.now(UTC) + timedelta(minutes=minutes),
     }
     return {"Authorization": f"Bearer {jwt.encode(claims, JWT_SECRET, algorithm='HS256')}"}
 
