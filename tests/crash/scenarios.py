@@ -12,8 +12,14 @@ from sqlalchemy import event, insert, update
 from sqlalchemy.exc import OperationalError
 from tests.crash.scene import Scene
 from tests.integration.checkout.desk import CREATE_CUSTOMER, operations, sessions
+from tests.integration.checkout.test_payment_links import AD_HOC, sell
 
-from billing_common.contracts.commands import OpenPortal
+from billing_common.contracts.commands import (
+    Command,
+    CreatePaymentLink,
+    DeactivatePaymentLink,
+    OpenPortal,
+)
 from billing_common.domain.errors import TransientError
 from billing_common.domain.provider_objects import ProviderCustomer, ProviderSession
 from billing_common.domain.provider_outcome import ProviderFailure
@@ -232,6 +238,45 @@ async def _open_portal(scene: Scene) -> None:
     await scene.receive(scene.main)
 
 
+async def _make_link(scene: Scene, client_key: str = "click") -> Command:
+    desk, code = replace(scene.desk, entity_id=scene.entity_id), f"sold-{scene.entity_id}"
+    items = [{"kind": "product", "product_code": code, "quantity": 1}, AD_HOC]
+    facts = {"items": items, "success_path": "/thanks"}
+    return desk.write(client_key, "payment_link", CreatePaymentLink, **facts)
+
+
+async def _link(scene: Scene) -> None:
+    scene.main = await _make_link(scene)
+    await scene.receive(scene.main)
+
+
+async def _something_to_sell(scene: Scene) -> None:
+    await sell(scene.desk, f"sold-{scene.entity_id}")
+
+
+async def _link_whose_answer_was_lost(scene: Scene) -> None:
+    await _something_to_sell(scene)
+    scene.desk.fault("drop_after", "payment_links.create")
+    await _link(scene)
+
+
+async def _linked(scene: Scene) -> None:
+    await _something_to_sell(scene)
+    await scene.receive(await _make_link(scene, "other"))
+
+
+async def _withdraw_link(scene: Scene) -> None:
+    desk = replace(scene.desk, entity_id=scene.entity_id)
+    link = await _make_link(scene, "other")
+    scene.main = desk.write(
+        "click",
+        "payment_link_deactivation",
+        DeactivatePaymentLink,
+        payment_link_operation_key=link.operation_key,
+    )
+    await scene.receive(scene.main)
+
+
 async def _customer_trouble_past_the_deadline(scene: Scene) -> None:
     scene.desk.fault("rate_limit", CREATE_CUSTOMER, times=3)
     soon = datetime.now(UTC) + timedelta(milliseconds=150)
@@ -366,6 +411,9 @@ SCENARIOS: Final = (
         prepare=_stored_error_and_nothing_made,
     ),
     Scenario("a visit to the portal", _open_portal, prepare=_subscribed),
+    Scenario("a payment link", _link, prepare=_something_to_sell),
+    Scenario("a payment link, its answer lost", recover, prepare=_link_whose_answer_was_lost),
+    Scenario("a payment link is withdrawn", _withdraw_link, prepare=_linked),
     Scenario("blocked", buy, ends=None, prepare=_buy_with_another_key),
     Scenario("another key meanwhile", _buy_with_another_key, prepare=leave_pending),
     Scenario("unknown plan", _unknown_plan, ends="failed"),

@@ -169,7 +169,7 @@ class Scene:
             await self._check_answers(mine[0], command)
 
     def _check_payable(self, rows: list[Any], stored: list[Any], jobs: list[Any]) -> None:
-        expiring = {job.payload_json["provider_checkout_session_id"] for job in jobs}
+        expiring = {job.payload_json.get("provider_checkout_session_id") for job in jobs}
         bound = {row.provider_session_id for row in rows if row.status == "succeeded"}
         held = any(row.status == "recovery_verification_pending" for row in stored)
         payable = {one["id"]: one for one in self.at_stripe() if one["status"] == "open"}

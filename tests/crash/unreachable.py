@@ -14,12 +14,8 @@ UNREACHABLE: Final = {
     "checkout.handlers.claim:_claim:9": "no action is built that is blocked by what it gathers",
     **dict.fromkeys(
         (
-            "checkout.handlers.billing_write:execute:1",
-            "checkout.handlers.billing_write:execute:2",
             "checkout.handlers.commands:handle_command:1",
             "checkout.handlers.commands:handle_command:2",
-            "checkout.handlers.recovery:recover:1",
-            "checkout.handlers.recovery:recover:2",
         ),
         "beginning and finishing in one go, for tests; the consumer does them apart",
     ),
