@@ -46,8 +46,8 @@ BUGS: Final = (
     SeededBug(
         "a timeout is a refusal",
         f"{_COMMON}/domain/provider_outcome.py",
-        "            answer.http_status is not None\n            and self",
-        "            answer.http_status is None\n            or self",
+        "    return Finding.UNKNOWN\n",
+        "    return Finding.REFUSED\n",
         (
             "tests/unit/domain/test_provider_outcome.py",
             f"{_AT}/test_unknown_outcomes.py::test_an_unknown_outcome_is_settled_by_recovery",
@@ -144,7 +144,7 @@ BUGS: Final = (
         "return max(frozen.session_expires_at_upper_bound, frozen.replay_deadline_at) + "
         "EXPIRY_GRACE",
         "return frozen.replay_deadline_at",
-        (f"{_UNIT}/test_recovery.py", "tests/model/test_write_path.py"),
+        (f"{_UNIT}/test_recovery.py", f"{_AT}/test_recovery_ends.py"),
     ),
     SeededBug(
         "a hold is shortened",
@@ -326,7 +326,7 @@ BUGS: Final = (
         "        (_PAID, SessionEvent.RECONCILED): SessionStatus.COMPLETED_RECONCILED,\n",
         "        (_PAID, SessionEvent.RECONCILED): SessionStatus.COMPLETED_RECONCILED,\n"
         "        (_PAID, SessionEvent.PROVIDER_OPEN): _OPEN,\n",
-        ("tests/unit/domain/test_lifecycles.py", f"{_UNIT}/test_finalisation.py"),
+        (f"{_AT}/test_fencing.py::test_a_session_that_an_event_moved_does_not_regress",),
     ),
     SeededBug(
         "sessions carry no operation key",
