@@ -9,14 +9,13 @@ HOLDFAST_DOUBLE_SHRINK=1 a walk that fails is shortened.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, run_state_machine_as_test
 from tests.integration.stripe_double.machines.account import AccountMachine
+from tests.integration.stripe_double.machines.steps import AMOUNTS, CARDS, LIVING, one_of, steps
 
 from stripe_double.engine.errors import ApiError
 
@@ -33,31 +32,6 @@ SETTINGS = settings(
     suppress_health_check=list(HealthCheck),
     print_blob=True,
 )
-CARDS = (
-    "4242424242424242",
-    "4000000000000002",
-    "4000000000009995",
-    "4000000000000341",
-    "4000002760003184",
-    "4000000000000259",
-    "4000000000005126",
-)
-AMOUNTS = (1, 99, 700, 1201, 5001, 100_000)
-LIVING = ("incomplete", "trialing", "active", "past_due", "unpaid", "paused")
-NUMBERS = st.sampled_from(range(60))
-
-
-def one_of(choices: Sequence[Any], number: int) -> Any:
-    return choices[number % len(choices)]
-
-
-def steps(*actions: str) -> Any:
-    """A rule that takes one of the actions; two numbers and a flag say how.
-
-    One rule instead of one for each: Hypothesis leaves most rules out of any one walk, which makes
-    long chains of different steps rare.
-    """
-    return rule(action=st.sampled_from(actions), which=NUMBERS, how=NUMBERS, flag=st.booleans())
 
 
 class SessionMachine(AccountMachine):
