@@ -54,7 +54,12 @@ def _events(table: Lifecycle[Any, Any]) -> type[StrEnum]:
 
 
 def test_the_tables_are_found() -> None:
-    assert {table.name for table in TABLES} == {"operation", "checkout_session", "webhook_event"}
+    assert {table.name for table in TABLES} == {
+        "operation",
+        "checkout_session",
+        "payment_link",
+        "webhook_event",
+    }
 
 
 @each_table
