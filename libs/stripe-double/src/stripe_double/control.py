@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from stripe_double.engine.delivery import SECRETS
 from stripe_double.engine.errors import ApiError, invalid_request
 from stripe_double.engine.records import JsonObject
@@ -23,6 +25,7 @@ from stripe_double.world_control import WorldControl
 
 GOOD_CARD = "4242424242424242"
 DECLINED_CARD = "4000000000000002"
+MAX_ADVANCE_SECONDS = 100 * 366 * 86_400
 
 
 class ControlPlane(FaultControl, PaymentControl, WorldControl):
@@ -111,6 +114,9 @@ class ControlPlane(FaultControl, PaymentControl, WorldControl):
 
     def advance(self, seconds: float) -> int:
         """Move the clock; everything due happens in order. The new virtual second."""
+        if not math.isfinite(seconds) or seconds > MAX_ADVANCE_SECONDS:
+            message = "The clock moves by a finite number of seconds, at most a century at once."
+            raise invalid_request(message, param="seconds")
         if seconds < 0:
             raise invalid_request("The clock cannot go backwards.", param="seconds")
         self._world.advance(seconds)

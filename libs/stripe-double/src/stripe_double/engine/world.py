@@ -104,7 +104,6 @@ class World:
         if self._open:
             message = "transactions do not nest"
             raise RuntimeError(message)
-        self._open = True
         tx = Transaction(
             store=self.store,
             ids=self.ids,
@@ -113,6 +112,7 @@ class World:
             now=self.clock.now if now is None else now,
             options=self.options,
         )
+        self._open = True
         try:
             yield tx
             for follow in self.before_commit:

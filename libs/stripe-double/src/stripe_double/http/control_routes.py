@@ -6,8 +6,10 @@ import inspect
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_type_hints
+from urllib.parse import urlsplit
 
+from pydantic import TypeAdapter, ValidationError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -24,6 +26,8 @@ from stripe_double.http.dashboard import Dashboard
 from stripe_double.payment_control import PAYMENT_ROUTES
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
+_OWN_NAMES = _LOOPBACK | {"localhost", "stripe.double"}
+"""Names of this machine in a Host header; the last is that of a double without a socket."""
 
 Action = Callable[[Request, JsonObject], Any]
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -106,10 +110,7 @@ class ControlRoutes:
             def act() -> Any:
                 values = _json_object(body)
                 arguments = [request.path_params["id"]] if "id" in request.path_params else []
-                try:
-                    inspect.signature(action).bind(*arguments, **values)
-                except TypeError as error:
-                    raise invalid_request(f"Wrong arguments: {error}.") from error
+                _check_arguments(action, arguments, values)
                 return action(*arguments, **values)
 
             return _answer(act)
@@ -135,9 +136,12 @@ class ControlRoutes:
 
     def _ledger(self, request: Request) -> JsonObject:
         query = dict(request.query_params)
-        after_seq = int(query.pop("after_seq", "0"))
-        kind = query.pop("kind", None)
-        return {"entries": self._control.ledger(kind, after_seq=after_seq, **query)}
+        after_seq, kind = query.pop("after_seq", "0"), query.pop("kind", None)
+        if not after_seq.isdecimal():
+            raise invalid_request("after_seq is a whole number.", param="after_seq")
+        if "self" in query:
+            raise invalid_request("No entry has a fact called self.", param="self")
+        return {"entries": self._control.ledger(kind, after_seq=int(after_seq), **query)}
 
     def _faults(self, _request: Request) -> JsonObject:
         stored = self._world.stored_faults()
@@ -178,15 +182,19 @@ class ControlRoutes:
 
 
 class LoopbackOnly:
-    """Answers 403 to a caller that is not on this machine."""
+    """Answers 403 to a caller that is not on this machine, and to one that only looks like it.
+
+    A tunnel, a reverse proxy and a web page in this machine's browser all call from loopback. The
+    first two name the host that they serve, a page of another site names its origin.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass loopback callers on."""
-        host = (scope.get("client") or ("", 0))[0]
-        if host in _LOOPBACK:
+        caller = (scope.get("client") or ("", 0))[0]
+        if caller in _LOOPBACK and _names_this_machine(dict(scope["headers"])):
             await self._app(scope, receive, send)
             return
         error = ApiError(
@@ -195,10 +203,38 @@ class LoopbackOnly:
         await JSONResponse(error.body(""), status_code=error.status)(scope, receive, send)
 
 
+def _names_this_machine(headers: dict[bytes, bytes]) -> bool:
+    host = headers.get(b"host", b"").decode("latin-1")
+    origin = headers.get(b"origin", b"").decode("latin-1")
+    try:
+        known = urlsplit(f"//{host}").hostname in _OWN_NAMES
+    except ValueError:
+        return False
+    return known and origin in {"", f"http://{host}"}
+
+
+def _check_arguments(action: Callable[..., Any], arguments: list[Any], values: JsonObject) -> None:
+    """ApiError 400 unless the action takes these arguments, by name and by type."""
+    signature = inspect.signature(action)
+    try:
+        signature.bind(*arguments, **values)
+    except TypeError as error:
+        raise invalid_request(f"Wrong arguments: {error}.") from error
+    hints = get_type_hints(action)
+    for name in values.keys() & signature.parameters.keys() & hints.keys():
+        if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+            continue
+        try:
+            TypeAdapter(hints[name]).validate_python(values[name], strict=True)
+        except ValidationError as error:
+            raise invalid_request(f"Wrong type for {name}.", param=name) from error
+
+
 def _json_object(body: bytes) -> JsonObject:
     try:
         values = json.loads(body) if body else {}
-    except ValueError as error:
+        json.dumps(values, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    except (ValueError, RecursionError) as error:
         raise invalid_request("The body must be JSON.") from error
     if not isinstance(values, dict):
         raise invalid_request("The body must be a JSON object.")
