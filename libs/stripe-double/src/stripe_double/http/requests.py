@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -61,7 +60,7 @@ class ApiRequest:
         if scheme.lower() == "basic":
             try:
                 return base64.b64decode(value, validate=True).decode().partition(":")[0]
-            except (binascii.Error, UnicodeDecodeError):
+            except ValueError:  # not base64, not ASCII, or not UTF-8 inside
                 return None
         return None
 

@@ -28,6 +28,9 @@ def create(tx: Transaction, call: Call) -> JsonObject:
             "You must pass `duration_in_months` when passing `repeating` as `duration`, and only "
             "then.",
         )
+    for name in ("duration_in_months", "max_redemptions"):
+        if params.get(name) is not None and params[name] < 1:
+            raise parameter_invalid(name, "Invalid positive integer", "parameter_invalid_integer")
     coupon_id = params.get("id") or tx.new_id("coupon")
     if tx.find("coupon", coupon_id) is not None:
         raise invalid_request("Coupon already exists.", code="resource_already_exists", param="id")

@@ -26,7 +26,7 @@ from stripe_double.resources.invoice_payments import new_invoice_payment, of_int
 from stripe_double.resources.invoice_states import LIFECYCLE, editable, subscription_of
 from stripe_double.resources.operations import Call, operation
 from stripe_double.resources.payment_intents import purpose_of
-from stripe_double.resources.subscription_fields import own_method
+from stripe_double.resources.subscription_fields import check_days_until_due, own_method
 from stripe_double.resources.subscription_states import TERMINAL
 from stripe_double.wire.lists import created_within, equal_to, page, second_within
 
@@ -284,6 +284,7 @@ def _due(tx: Transaction, params: JsonObject, before: Record | None) -> JsonObje
         raise parameter_invalid("due_date", "The due date must be in the future.")
     kept_date = None if before is None else before["due_date"]
     if days is not None:
+        check_days_until_due(days)
         date = tx.now + days * 86_400
     elif date is None and kept_date is None:
         raise parameter_missing("days_until_due")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stripe_double.engine.errors import invalid_request, parameter_missing
+from stripe_double.engine.errors import invalid_request, parameter_invalid, parameter_missing
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
 from stripe_double.resources.subscription_states import (
@@ -13,6 +13,7 @@ from stripe_double.resources.subscription_states import (
 
 DAY_SECONDS = 86_400
 MAX_TRIAL_SECONDS = 730 * DAY_SECONDS
+MAX_DAYS_UNTIL_DUE = 3650
 PLAIN = (
     "collection_method default_payment_method description days_until_due "
     "invoice_settings.description invoice_settings.footer payment_settings.payment_method_types[] "
@@ -34,6 +35,7 @@ def plain_fields(tx: Transaction, customer: Record, params: JsonObject) -> JsonO
     if params.get("collection_method"):
         values["collection_method"] = params["collection_method"]
     if "days_until_due" in params:
+        check_days_until_due(params["days_until_due"])
         values["days_until_due"] = params["days_until_due"]
     if values.get("collection_method") == "send_invoice" and not params.get("days_until_due"):
         raise parameter_missing("days_until_due")
@@ -54,6 +56,16 @@ def plain_fields(tx: Transaction, customer: Record, params: JsonObject) -> JsonO
             "save_default_payment_method": given.get("save_default_payment_method") or "off",
         }
     return values
+
+
+def check_days_until_due(days: int | str | None) -> None:
+    """ApiError 400 for a number of days that leads nowhere. The upper bound is a guess."""
+    if isinstance(days, int) and not 1 <= days <= MAX_DAYS_UNTIL_DUE:
+        raise parameter_invalid(
+            "days_until_due",
+            f"`days_until_due` must be between 1 and {MAX_DAYS_UNTIL_DUE}.",
+            "parameter_invalid_integer",
+        )
 
 
 def wanted_trial_end(tx: Transaction, params: JsonObject) -> int | None:

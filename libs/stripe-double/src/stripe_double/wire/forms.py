@@ -7,11 +7,13 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl
 
-from stripe_double.engine.errors import invalid_request
+from stripe_double.engine.errors import ApiError, invalid_request
 from stripe_double.engine.records import JsonObject
 
 _NAME = re.compile(r"^([^\[\]]+)((?:\[[^\[\]]*\])*)$")
 _MAX_FIELDS = 1000
+MAX_DEPTH = 30
+"""No parameter of Stripe is nested half as deep."""
 
 
 def decode(text: str) -> JsonObject:
@@ -29,6 +31,8 @@ def decode(text: str) -> JsonObject:
         if match is None:
             raise invalid_request(f"Invalid parameter name: {name}", param=name)
         path = [match[1], *re.findall(r"\[([^\[\]]*)\]", match[2])]
+        if len(path) > MAX_DEPTH:
+            raise _too_deep()
         _set(tree, path, value, name)
     return {name: _as_lists(child) for name, child in tree.items()}
 
@@ -40,18 +44,27 @@ def decode_json(text: str) -> JsonObject:
     """
     try:
         tree = json.loads(text) if text else {}
+        json.dumps(tree, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except ValueError as error:
         raise invalid_request("Invalid request: the body is not JSON.") from error
+    except RecursionError as error:
+        raise _too_deep() from error
     if not isinstance(tree, dict):
         raise invalid_request("Invalid request: the body must be a JSON object.")
-    return {name: _as_strings(value) for name, value in tree.items()}
+    return {name: _as_strings(value, 1) for name, value in tree.items()}
 
 
-def _as_strings(node: Any) -> Any:
+def _too_deep() -> ApiError:
+    return invalid_request(f"Invalid request: nested deeper than {MAX_DEPTH} levels.")
+
+
+def _as_strings(node: Any, depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise _too_deep()
     if isinstance(node, dict):
-        return {name: _as_strings(child) for name, child in node.items()}
+        return {name: _as_strings(child, depth + 1) for name, child in node.items()}
     if isinstance(node, list):
-        return [_as_strings(child) for child in node]
+        return [_as_strings(child, depth + 1) for child in node]
     if isinstance(node, bool):
         return "true" if node else "false"
     return "" if node is None else str(node)

@@ -32,9 +32,9 @@ ALWAYS_MODELLED = frozenset(
 _CHOOSES_TYPES_ITSELF = frozenset(
     f"POST /v1/payment_intents{rest}" for rest in ("", "/{id}", "/{id}/confirm")
 )
-_INTEGER = re.compile(r"^-?[0-9]{1,18}$")
-_DECIMAL = re.compile(r"^-?[0-9]{1,18}(\.[0-9]{1,12})?$")
-_PATTERNS = {"integer": _INTEGER, "number": _DECIMAL, "boolean": re.compile(r"^(true|false)$")}
+_INTEGER = re.compile(r"^-?[0-9]{1,18}\Z")
+_DECIMAL = re.compile(r"^-?[0-9]{1,18}(\.[0-9]{1,12})?\Z")
+_PATTERNS = {"integer": _INTEGER, "number": _DECIMAL, "boolean": re.compile(r"^(true|false)\Z")}
 _METADATA = re.compile(r"(^|\.)metadata$")
 
 
