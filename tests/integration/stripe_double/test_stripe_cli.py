@@ -27,6 +27,7 @@ SUCCEED = words(
     """
     balance.available billing_portal.configuration.created billing_portal.configuration.updated
     billing_portal.session.created
+    cash_balance.funds_available customer_cash_balance_transaction.created
     charge.captured charge.dispute.closed charge.dispute.created charge.dispute.updated
     charge.failed charge.refund.updated charge.refunded charge.succeeded
     checkout.session.async_payment_failed checkout.session.async_payment_succeeded
@@ -40,8 +41,8 @@ SUCCEED = words(
     invoice.payment_action_required invoice.payment_failed invoice.payment_succeeded invoice.sent
     invoice.updated invoice.voided invoiceitem.created invoiceitem.deleted
     payment_intent.amount_capturable_updated payment_intent.canceled payment_intent.created
-    payment_intent.payment_failed payment_intent.processing payment_intent.requires_action
-    payment_intent.succeeded
+    payment_intent.partially_funded payment_intent.payment_failed payment_intent.processing
+    payment_intent.requires_action payment_intent.succeeded
     payment_link.created payment_link.updated
     payment_method.attached payment_method.detached payment_method.updated
     price.created price.updated product.created product.deleted product.updated
@@ -63,7 +64,6 @@ MAKES = {
 # Not billing, or not modelled: the trigger fails, and the double says what it does not model.
 REFUSED = words(
     """
-    cash_balance.funds_available customer_cash_balance_transaction.created
     identity.verification_session.created issuing_cardholder.created payout.created plan.created
     quote.created reporting.report_run.succeeded tax_rate.created topup.created transfer.created
     """

@@ -45,7 +45,7 @@ def test_routes_find_their_row_and_id() -> None:
     assert find_route("GET", "/v1/customers/").operation.name == "customers.list"
     for method, path, status in (
         ("GET", "/v1/customers/search", 501),
-        ("GET", "/v1/customers/cus_1/cash_balance", 501),
+        ("GET", "/v1/customers/cus_1/cash_balance_transactions", 501),
         ("PUT", "/v1/customers", 404),
         ("GET", "/v1", 404),
         ("GET", "/v1/customers//x", 404),

@@ -39,6 +39,7 @@ SHAPES = {
     "card": ("card_1", 23),
     "coupon": ("", 8),
     "customer_balance_transaction": ("cbtxn_1", 23),
+    "customer_cash_balance_transaction": ("ccsbtxn_1", 23),
     "discount": ("di_1", 23),
     "dispute": ("du_1", 23),
     "mandate": ("mandate_1", 23),

@@ -11,7 +11,9 @@ from stripe_double.engine.transactions import Transaction
 from stripe_double.resources import (
     active_entitlements,
     balance_transactions,
+    bank_transfers,
     card_sources,
+    cash_balances,
     charges,
     checkout_creation,
     checkout_sessions,
@@ -61,6 +63,8 @@ from stripe_double.wire.tables import known_paths
 OPERATIONS: tuple[Operation, ...] = (
     *customers.OPERATIONS,
     *customer_balance_transactions.OPERATIONS,
+    *cash_balances.OPERATIONS,
+    *bank_transfers.OPERATIONS,
     *card_sources.OPERATIONS,
     *coupons.OPERATIONS,
     *promotion_codes.OPERATIONS,

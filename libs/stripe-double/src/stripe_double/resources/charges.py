@@ -211,7 +211,7 @@ def _details(tx: Transaction, method: Record) -> JsonObject:
     given = method[kind]
     names = _CARD_DETAILS if kind == "card" else sorted(given.keys() - _NOT_OF_A_CHARGE)
     shown = {name: given[name] for name in names}
-    if kind != "card":
+    if kind not in {"card", "customer_balance"}:
         shown["mandate"] = banks.behaviour_of(tx, method["id"])["mandate"]
     return {kind: shown, "type": kind}
 

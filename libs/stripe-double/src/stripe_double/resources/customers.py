@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from stripe_double.engine.errors import parameter_invalid
+from stripe_double.engine.errors import parameter_invalid, state_conflict
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
-from stripe_double.resources import card_sources, clock_time, customer_credit, metadata
+from stripe_double.resources import (
+    card_sources,
+    cash_balances,
+    clock_time,
+    customer_credit,
+    metadata,
+)
 from stripe_double.resources.intent_parameters import SHIPPING_MODELS, shipping_from
 from stripe_double.resources.operations import Call, operation
 from stripe_double.resources.payment_methods import attached, resolved
@@ -164,6 +170,8 @@ def update(tx: Transaction, call: Call) -> JsonObject:
 def delete(tx: Transaction, call: Call) -> JsonObject:
     """DELETE /v1/customers/{id}. Cancels the customer's subscriptions, as Stripe does."""
     customer = tx.get("customer", call.object_id)
+    if cash_balances.has_cash_balance(tx, customer["id"]):
+        raise state_conflict("A customer who has a cash balance cannot be deleted.")
     clock_time.stand_at(tx, customer)
     for subscription in list(tx.newest("subscription", where={"customer": customer["id"]})):
         if subscription["status"] not in TERMINAL:

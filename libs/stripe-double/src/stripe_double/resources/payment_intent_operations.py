@@ -5,13 +5,21 @@ from __future__ import annotations
 from stripe_double.engine.errors import (
     ApiError,
     invalid_request,
+    not_modelled,
     parameter_invalid,
     parameter_missing,
     state_conflict,
 )
 from stripe_double.engine.records import JsonObject, Record
 from stripe_double.engine.transactions import Transaction
-from stripe_double.resources import charges, mandates, metadata, payment_intents, settlements
+from stripe_double.resources import (
+    bank_transfers,
+    charges,
+    mandates,
+    metadata,
+    payment_intents,
+    settlements,
+)
 from stripe_double.resources.intent_parameters import (
     DATA_MODELS,
     MANDATE_MODELS,
@@ -77,6 +85,7 @@ def confirm(tx: Transaction, call: Call) -> JsonObject | ApiError:
     intent, params = tx.get("payment_intent", call.object_id), call.params
     if not LIFECYCLE.allows(intent["status"], "prepare"):
         raise unexpected_state(intent, "confirm", _CHANGEABLE)
+    bank_transfers.check_unmoved(tx, intent)
     values: JsonObject = {}
     if "receipt_email" in params:
         values["receipt_email"] = params["receipt_email"] or None
@@ -111,6 +120,11 @@ def _confirmed(tx: Transaction, intent: Record, params: JsonObject) -> JsonObjec
             code="payment_intent_unexpected_state",
         )
     method = tx.get("payment_method", intent["payment_method"])
+    if method["type"] == bank_transfers.METHOD:
+        return bank_transfers.confirm(tx, intent, params)
+    if params.get("payment_method_options"):
+        name = "payment_method_options"
+        raise not_modelled(f"{name} with this payment method", param=name)
     later = intent["setup_future_usage"] == "off_session"
     once = None if later else {"amount": intent["amount"], "currency": intent["currency"]}
     mandates.accept(tx, method, params.get("mandate_data"), single_use=once)
@@ -175,7 +189,9 @@ def cancel(tx: Transaction, call: Call) -> JsonObject:
             code="payment_intent_unexpected_state",
         )
     reason = call.params.get("cancellation_reason") or None
-    return payment_intents.cancel(tx, intent, reason=reason)
+    after = payment_intents.cancel(tx, intent, reason=reason)
+    bank_transfers.cancel(tx, intent)
+    return after
 
 
 def update(tx: Transaction, call: Call) -> JsonObject:
@@ -183,6 +199,8 @@ def update(tx: Transaction, call: Call) -> JsonObject:
     before, params = tx.get("payment_intent", call.object_id), call.params
     if before["status"] not in _CHANGEABLE and params.keys() - _ALWAYS_CHANGEABLE:
         raise unexpected_state(before, "update", _CHANGEABLE)
+    if params.keys() - _ALWAYS_CHANGEABLE:
+        bank_transfers.check_unmoved(tx, before)
     values: JsonObject = {name: params[name] or None for name in _TEXTS if name in params}
     if "currency" in params:
         values["currency"] = currency_of(params)
@@ -246,6 +264,9 @@ def _checked_amount(amount: int, currency: str) -> int:
 def _check_confirming(params: JsonObject) -> None:
     if params.get("confirm"):
         return
+    if params.get("payment_method_options"):
+        name = "payment_method_options"
+        raise not_modelled(f"{name} before the intent is confirmed", param=name)
     for name in ("off_session", "error_on_requires_action", "return_url", "mandate_data"):
         if params.get(name):
             raise invalid_request(
@@ -263,15 +284,24 @@ _SETUP = (
 _CONFIRM = f"error_on_requires_action off_session return_url use_stripe_sdk {MANDATE_MODELS} "
 _NEW = "amount currency customer description statement_descriptor statement_descriptor_suffix "
 _NO = frozenset({False})
-_ONLY = {**ONLY_TYPES, "capture_method": frozenset({"automatic", "automatic_async", "manual"})}
+_ONLY = {
+    **{name: types | {bank_transfers.METHOD} for name, types in ONLY_TYPES.items()},
+    "capture_method": frozenset({"automatic", "automatic_async", "manual"}),
+}
 OPERATIONS = (
     operation(
         "payment_intents.create",
         "POST /v1/payment_intents",
         create,
-        f"{_NEW} {_SETUP} {_CONFIRM} transfer_group confirm confirmation_method "
+        f"{_NEW} {_SETUP} {_CONFIRM} {bank_transfers.OPTION_MODELS} "
+        "transfer_group confirm confirmation_method "
         "automatic_payment_methods.enabled automatic_payment_methods.allow_redirects",
-        {**_ONLY, "automatic_payment_methods.enabled": frozenset({True}), "use_stripe_sdk": _NO},
+        {
+            **_ONLY,
+            **bank_transfers.ONLY_OPTIONS,
+            "automatic_payment_methods.enabled": frozenset({True}),
+            "use_stripe_sdk": _NO,
+        },
     ),
     operation("payment_intents.list", "GET /v1/payment_intents", list_all, "customer"),
     operation(
@@ -288,8 +318,8 @@ OPERATIONS = (
         "payment_intents.confirm",
         "POST /v1/payment_intents/{id}/confirm",
         confirm,
-        f"{_SETUP} {_CONFIRM}".replace("metadata metadata.* ", ""),
-        {**_ONLY, "use_stripe_sdk": _NO},
+        f"{_SETUP} {_CONFIRM} {bank_transfers.OPTION_MODELS}".replace("metadata metadata.* ", ""),
+        {**_ONLY, **bank_transfers.ONLY_OPTIONS, "use_stripe_sdk": _NO},
     ),
     operation(
         "payment_intents.capture",

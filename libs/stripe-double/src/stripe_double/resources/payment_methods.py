@@ -44,13 +44,31 @@ def new_payment_method(
 ) -> JsonObject:
     """Create a payment method; announce its attachment when it has a customer."""
     kind = "card" if isinstance(source, Card) else source.kind
-    method = tx.put(
+    method_id = method_id or tx.new_id("payment_method")
+    details = _card(tx, source) if isinstance(source, Card) else _account(tx, source)
+    method = _put(tx, kind, details, customer=customer, billing=billing, method_id=method_id)
+    banks.open_account(tx, method["id"], source)
+    if customer is not None and announced:
+        tx.emit("payment_method.attached", method)
+    return method
+
+
+def _put(
+    tx: Transaction,
+    kind: str,
+    details: JsonObject,
+    *,
+    customer: str | None,
+    billing: Record,
+    method_id: str | None = None,
+) -> JsonObject:
+    return tx.put(
         {
             "id": method_id or tx.new_id("payment_method"),
             "object": "payment_method",
             "allow_redisplay": "limited" if customer else "unspecified",
             "billing_details": billing_details(billing),
-            kind: _card(tx, source) if isinstance(source, Card) else _account(tx, source),
+            kind: details,
             "created": tx.now,
             "customer": customer,
             "customer_account": None,
@@ -59,10 +77,6 @@ def new_payment_method(
             "type": kind,
         }
     )
-    banks.open_account(tx, method["id"], source)
-    if customer is not None and announced:
-        tx.emit("payment_method.attached", method)
-    return method
 
 
 def billing_details(given: Record) -> JsonObject:
@@ -159,6 +173,8 @@ def attached(tx: Transaction, method: Record, customer_id: str) -> Record:
         raise state_conflict(
             "The payment method you provided has already been attached to a customer."
         )
+    if method["type"] == "customer_balance":
+        raise state_conflict("A payment method of type customer_balance cannot be attached.")
     check_usable(tx, method)
     behaviour = banks.behaviour_of(tx, method["id"])
     if not behaviour["attaches"] and behaviour["decline_code"]:
@@ -194,8 +210,10 @@ def method_from_data(tx: Transaction, data: JsonObject) -> Record:
     kind = data.get("type")
     if not kind:
         raise parameter_missing("type")
-    source = _source(kind, data.get(kind) or {})
     billing = data.get("billing_details") or {}
+    if kind == "customer_balance":
+        return _put(tx, kind, {}, customer=None, billing=billing)
+    source = _source(kind, data.get(kind) or {})
     method = new_payment_method(tx, source, customer=None, billing=billing)
     said = _said(kind, data.get(kind) or {})
     given = metadata.given(data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from stripe_double.engine.deadlines import Deadline
 from stripe_double.engine.errors import (
     invalid_request,
+    not_modelled,
     parameter_invalid,
     parameter_missing,
     state_conflict,
@@ -53,6 +54,8 @@ def refund_charge(
 
     ApiError 400: nothing captured, already refunded, disputed, or more than is left.
     """
+    if charge["payment_method_details"]["type"] == "customer_balance":
+        raise not_modelled("the refund of a bank transfer")
     left = _check_refundable(tx, charge)
     amount = left if amount is None else amount
     if amount > left:

@@ -35,6 +35,8 @@ def authenticate(tx: Transaction, intent: Record, *, succeeds: bool) -> JsonObje
     """The buyer answers the question of `next_action`, or fails to: the intent afterwards."""
     if intent["status"] != "requires_action":
         raise state_conflict(f"This payment is {intent['status']}; it asks nothing of the buyer.")
+    if (intent["next_action"] or {}).get("type") == "display_bank_transfer_instructions":
+        raise state_conflict("This payment waits for a bank transfer, not for a proof.")
     method = tx.get("payment_method", intent["payment_method"])
     if succeeds:
         banks.prove(tx, method["id"])

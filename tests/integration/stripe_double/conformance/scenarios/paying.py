@@ -25,6 +25,30 @@ def intents(shop: Shop) -> None:
     )
 
 
+def bank_transfers(shop: Shop) -> None:
+    customer = shop.v1.customers.create({})
+    intents, funding = shop.v1.payment_intents, shop.v1.test_helpers.customers
+    options = {"funding_type": "bank_transfer", "bank_transfer": {"type": "jp_bank_transfer"}}
+    how = {
+        "payment_method_data": {"type": "customer_balance"},
+        "payment_method_options": {"customer_balance": options},
+    }
+    params = {
+        "amount": 2000,
+        "currency": "jpy",
+        "customer": customer.id,
+        "allowed_payment_method_types": ["customer_balance"],
+    }
+    intents.create({**params, **how, "confirm": True})
+    second = intents.create(params)
+    intents.confirm(second.id, how)
+    for amount in (1500, 1500, 500):
+        funding.fund_cash_balance(customer.id, {"amount": amount, "currency": "jpy"})
+    intents.cancel(second.id)
+    funding.fund_cash_balance(customer.id, {"amount": 700, "currency": "usd"})
+    shop.v1.customers.cash_balance.retrieve(customer.id)
+
+
 def captured_later(shop: Shop) -> None:
     held = stock.charged(shop, capture_method="manual")
     shop.v1.payment_intents.capture(held.id, {"amount_to_capture": 1500})
@@ -159,6 +183,7 @@ def balance(shop: Shop) -> None:
 
 SCENARIOS = (
     intents,
+    bank_transfers,
     captured_later,
     declined,
     authentication,

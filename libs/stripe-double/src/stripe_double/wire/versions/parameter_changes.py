@@ -61,12 +61,31 @@ def _coupon_as_promotion(params: JsonObject) -> JsonObject:
     return {**rest, "promotion": {"type": "coupon", "coupon": params["coupon"]}}
 
 
+def _transfer_named_as_now(params: JsonObject) -> JsonObject:
+    """Stripe's CLI, which names no version, still says `jp_bank_account`."""
+    options = params.get("payment_method_options")
+    if not isinstance(options, dict):
+        return params
+    balance = options.get("customer_balance")
+    if not isinstance(balance, dict):
+        return params
+    transfer = balance.get("bank_transfer")
+    if not isinstance(transfer, dict) or transfer.get("type") != "jp_bank_account":
+        return params
+    renamed = {**balance, "bank_transfer": {**transfer, "type": "jp_bank_transfer"}}
+    return {**params, "payment_method_options": {**options, "customer_balance": renamed}}
+
+
+def _intent_as_since_endive(params: JsonObject) -> JsonObject:
+    return _transfer_named_as_now(_ALLOWED_TYPES(params))
+
+
 _ALLOWED_TYPES = _renamed("payment_method_types", "allowed_payment_method_types")
 
 RESHAPED: Mapping[str, Mapping[str, Reshape]] = {
     "endive": {
         "POST /v1/checkout/sessions": _ALLOWED_TYPES,
-        "POST /v1/payment_intents": _ALLOWED_TYPES,
+        "POST /v1/payment_intents": _intent_as_since_endive,
         "POST /v1/payment_intents/{id}": _ALLOWED_TYPES,
         "POST /v1/setup_intents": _ALLOWED_TYPES,
         "POST /v1/subscriptions/{id}": _anchor_as_object,
