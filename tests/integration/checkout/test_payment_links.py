@@ -252,3 +252,20 @@ async def test_a_link_that_was_paid_stays_a_paid_one(desk: Desk) -> None:
     assert (await withdraw(desk, "gone-1", made["operationKey"])).http_status == 200
 
     assert (await desk.row(links)).status == "completed"
+
+
+@pytest.mark.requirement("CHK-10")
+@pytest.mark.requirement("IDEM-18")
+async def test_a_link_that_is_being_made_is_withdrawn_by_the_same_key_later(desk: Desk) -> None:
+    desk.fault("drop_after", CREATE)
+    await create(desk, "link-1")
+    link_key = (await desk.operation("link-1")).operation_key
+
+    early = await withdraw(desk, "gone-1", link_key)
+    assert code_of(early) == "request_in_progress"
+    await desk.handle(desk.recover(await desk.end_lease("link-1")))
+    late = await withdraw(desk, "gone-1", link_key)
+
+    assert late.http_status == 200
+    (link,) = at_stripe(desk)
+    assert link["active"] is False

@@ -8,9 +8,10 @@ from typing import Any, Final, Protocol
 from billing_common.domain.failure_codes import FailureCode
 from billing_common.domain.idempotency import FrozenRequest, OperationEvent
 from billing_common.domain.provider_objects import ProviderPaymentLink
+from checkout.decisions.answers import RETRY_SOON_SECONDS
 from checkout.decisions.finalisation import Binding, Close
 from checkout.decisions.payment_link import link_answer
-from checkout.decisions.situation import Admitted, Refused, Situation
+from checkout.decisions.situation import Admitted, Blocked, Refused, Situation
 
 SCHEMA_VERSION: Final = "stripe_payment_link_deactivate_params_v1"
 _LINK: Final = "payment_link"
@@ -25,16 +26,18 @@ class OwnedLink(Protocol):
         ...
 
     @property
-    def provider_payment_link_id(self) -> str:
-        """At the provider."""
+    def provider_payment_link_id(self) -> str | None:
+        """At the provider; None while it is being made."""
         ...
 
 
-def decide_withdrawal(situation: Situation[Any, OwnedLink | None]) -> Refused | Admitted:
-    """Total. Another entity's link is none."""
+def decide_withdrawal(situation: Situation[Any, OwnedLink | None]) -> Refused | Blocked | Admitted:
+    """Total. Another entity's link is none; one that is being made can be withdrawn soon."""
     link = situation.gathered
     if link is None or link.billable_entity_id != situation.names.billable_entity_id:
         return Refused(FailureCode.PAYMENT_LINK_NOT_FOUND)
+    if link.provider_payment_link_id is None:
+        return Blocked(FailureCode.REQUEST_IN_PROGRESS, {}, RETRY_SOON_SECONDS)
     return Admitted({_LINK: link.provider_payment_link_id, "active": False})
 
 

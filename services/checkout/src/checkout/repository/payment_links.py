@@ -8,9 +8,11 @@ from datetime import datetime
 
 from sqlalchemy import insert, select, update
 
+from billing_common.domain.idempotency import Action, OperationStatus
 from billing_common.domain.payment_link import PaymentLink, PaymentLinkStatus
 from billing_common.storage.tables import billing_payment_links as links
 from billing_common.storage.tables import billing_products as products
+from billing_common.storage.tables import billing_request_idempotency as operations
 from billing_common.storage.transaction import WriteConnection
 
 
@@ -24,10 +26,10 @@ class ProductPrice:
 
 @dataclass(frozen=True, slots=True)
 class OwnedLink:
-    """A link at the provider, and whose it is."""
+    """A link at the provider, and whose it is; its id is None while it is being made."""
 
     billable_entity_id: int
-    provider_payment_link_id: str
+    provider_payment_link_id: str | None
 
 
 async def find_product_prices(
@@ -47,14 +49,24 @@ async def find_product_prices(
 async def find_link(
     connection: WriteConnection, *, provider: str, operation_key: str
 ) -> OwnedLink | None:
-    """The link that this operation made, whoever's it is."""
+    """The link that this operation made or is making, whoever's it is."""
     found = await connection.execute(
         select(links.c.billable_entity_id, links.c.provider_payment_link_id).where(
             links.c.provider == provider, links.c.operation_key == operation_key
         )
     )
     row = found.one_or_none()
-    return None if row is None else OwnedLink(row.billable_entity_id, row.provider_payment_link_id)
+    if row is not None:
+        return OwnedLink(row.billable_entity_id, row.provider_payment_link_id)
+    pending = await connection.execute(
+        select(operations.c.billable_entity_id).where(
+            operations.c.action == Action.PAYMENT_LINK.value,
+            operations.c.operation_key == operation_key,
+            operations.c.status == OperationStatus.PENDING.value,
+        )
+    )
+    maker: int | None = pending.scalar_one_or_none()
+    return None if maker is None else OwnedLink(maker, None)
 
 
 async def insert_payment_link(
