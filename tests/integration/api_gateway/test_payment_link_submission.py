@@ -104,6 +104,8 @@ TOO_MANY = [CONSULTING] * 21
         ([CONSULTING | {"amountMinor": 0}], ["lineItems[0].amountMinor"]),
         ([CONSULTING | {"amountMinor": 100_000_000}], ["lineItems[0].amountMinor"]),
         ([CONSULTING | {"amountMinor": 12.5}], ["lineItems[0].amountMinor"]),
+        ([CONSULTING | {"amountMinor": 50_000_000, "quantity": 2}], ["lineItems"]),
+        ([CONSULTING | {"amountMinor": 50_000_000}] * 2, ["lineItems"]),
         ([CONSULTING | {"quantity": 10_001}], ["lineItems[0].quantity"]),
         ([CONSULTING | {"name": "  "}], ["lineItems[0].name"]),
         ([{"productCode": "no spaces"}], ["lineItems[0].productCode"]),

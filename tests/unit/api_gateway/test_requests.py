@@ -145,6 +145,17 @@ def print_of(checkout_type: str | None = None, **changes: object) -> str:
 
 
 @pytest.mark.requirement("IDEM-04")
+@pytest.mark.parametrize(("quantity", "is_valid"), [(9, True), (10, False)])
+def test_a_one_off_total_fits_one_charge(quantity: int, is_valid: bool) -> None:
+    item = OneOffItem(name="x", amount_minor=11_111_111, quantity=quantity, currency="usd")
+    decided = decide_checkout_request(
+        asked("one_off", plan_code=None, one_off=item), currency="usd"
+    )
+    assert isinstance(decided, OneOffCheckoutRequest) is is_valid
+    if not is_valid:
+        assert set(decided) == {"oneOff.amountMinor"}
+
+
 def test_the_fingerprint_is_of_the_normal_form() -> None:
     stated = (
         '{"action":"checkout","billableEntityId":7,"cancelPath":"/b",'

@@ -8,6 +8,8 @@ from typing import Final
 
 # BIGINT UNSIGNED would hold more; Stripe's own ceiling is 99,999,999 for a charge.
 AMOUNT_MINOR_MAX: Final = 2**63 - 1
+# What one charge can take, all pieces together.
+CHARGE_MINOR_MAX: Final = 99_999_999
 _CURRENCY = re.compile(r"[a-z]{3}\Z")
 
 

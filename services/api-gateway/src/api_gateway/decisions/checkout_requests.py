@@ -9,6 +9,7 @@ from api_gateway.decisions.return_paths import path_error
 from billing_common.domain.canonical_json import canonical_json, sha256_hex
 from billing_common.domain.checkout_session import SessionFlow
 from billing_common.domain.idempotency import Action
+from billing_common.domain.money import CHARGE_MINOR_MAX
 
 _ONE_OFF_WORDS: Final = frozenset({"one_off", "one-off", "oneoff", "payment"})
 
@@ -114,6 +115,8 @@ def _one_off_errors(asked: AskedCheckout, currency: str) -> dict[str, str]:
         errors["oneOff"] = "required for a one-off checkout"
     elif asked.one_off.currency != currency:
         errors["oneOff.currency"] = f"only {currency} is sold here"
+    elif asked.one_off.amount_minor * asked.one_off.quantity > CHARGE_MINOR_MAX:
+        errors["oneOff.amountMinor"] = f"times quantity it must be at most {CHARGE_MINOR_MAX}"
     return errors
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from api_gateway.decisions.return_paths import path_error
 from billing_common.domain.idempotency import Action
+from billing_common.domain.money import CHARGE_MINOR_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,10 @@ def decide_payment_link_request(
     error = path_error(success_path)
     if error is not None:
         errors["successPath"] = error
+    # What products cost is known to checkout only.
+    named = [item for item in items if isinstance(item, NamedItem)]
+    if sum(item.amount_minor * item.quantity for item in named) > CHARGE_MINOR_MAX:
+        errors["lineItems"] = f"together they must be at most {CHARGE_MINOR_MAX}"
     if errors:
         return errors
     return PaymentLinkRequest(items=tuple(items), success_path=success_path)
