@@ -152,7 +152,7 @@ def test_a_one_off_total_fits_one_charge(quantity: int, is_valid: bool) -> None:
         asked("one_off", plan_code=None, one_off=item), currency="usd"
     )
     assert isinstance(decided, OneOffCheckoutRequest) is is_valid
-    if not is_valid:
+    if isinstance(decided, dict):
         assert set(decided) == {"oneOff.amountMinor"}
 
 

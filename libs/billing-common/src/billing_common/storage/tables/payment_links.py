@@ -1,6 +1,7 @@
 """Addresses at which anybody who has them can pay once.
 
-Written by checkout (made, withdrawn) and by projection and reconciler (paid, withdrawn elsewhere).
+Written by checkout (made, withdrawn). What was paid, or withdrawn elsewhere, is not projected yet:
+such a row stays `active`, and only the provider knows.
 """
 
 from __future__ import annotations
