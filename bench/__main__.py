@@ -1,17 +1,18 @@
-"""`python -m bench projection|ingest|checkout|double|all [--rounds N] [--count N]`."""
+"""`python -m bench projection|ingest|checkout|double|writes|all [--rounds N] [--count N]`."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from bench import checkout_bench, double_bench, ingest_bench, projection_bench
+from bench import checkout_bench, double_bench, ingest_bench, projection_bench, writes_bench
 
 BENCHES = {
     "projection": (projection_bench.main, 4000),
     "ingest": (ingest_bench.main, 6000),
     "checkout": (checkout_bench.main, 200),
     "double": (double_bench.main, 2000),
+    "writes": (writes_bench.main, 400),
 }
 
 

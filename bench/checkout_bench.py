@@ -32,9 +32,11 @@ from holdfast_cli.servers.install import default_cache_dir, fetch_kafka_jars
 CONNECTIONS = 16
 
 
-async def timed(count: int, one: Callable[[int], Awaitable[None]]) -> tuple[float, list[float]]:
-    """Calls per second over CONNECTIONS at once, and each call's seconds."""
-    slots = asyncio.Semaphore(CONNECTIONS)
+async def timed(
+    count: int, one: Callable[[int], Awaitable[None]], *, at_once: int = CONNECTIONS
+) -> tuple[float, list[float]]:
+    """Calls per second, so many at once, and each call's seconds."""
+    slots = asyncio.Semaphore(at_once)
     seconds: list[float] = []
 
     async def call(number: int) -> None:
@@ -59,7 +61,9 @@ async def through_the_stack(shop: Market, count: int) -> tuple[float, list[float
     return await timed(count, one)
 
 
-async def at_the_double(stack: WholeStack, price: str, count: int) -> tuple[float, list[float]]:
+async def at_the_double(
+    stack: WholeStack, price: str, count: int, *, at_once: int = CONNECTIONS
+) -> tuple[float, list[float]]:
     provider = StripeProvider(
         secret_key=stack.stripe_secret_key,
         api_version="2026-10-28.endive",
@@ -85,7 +89,7 @@ async def at_the_double(stack: WholeStack, price: str, count: int) -> tuple[floa
         )
         assert isinstance(session, Answer), session
 
-    measured = await timed(count, one)
+    measured = await timed(count, one, at_once=at_once)
     await provider.close()
     return measured
 

@@ -16,15 +16,25 @@ _LABEL_PIXELS = 300
 
 @dataclass
 class Road:
-    """One thing that was measured, in events per second, once per round."""
+    """One thing that was measured, in events per second, once per round.
+
+    `limit`: what it is held against; by default the smallest limit of the report.
+    """
 
     name: str
     rates: list[float] = field(default_factory=list)
     is_limit: bool = False
+    limit: Road | None = None
 
     @property
     def median(self) -> float:
         return statistics.median(self.rates)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that `share` of them do not exceed, by nearest rank."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 def machine() -> str:
@@ -39,10 +49,11 @@ def machine() -> str:
 
 def report(title: str, roads: Sequence[Road], *, folder: Path) -> None:
     """Print medians, spreads and ratios to the smallest limit; draw them."""
-    limit = min(road.median for road in roads if road.is_limit)
+    smallest = min(road.median for road in roads if road.is_limit)
     print(f"\n{title}\n{machine()}")
     for road in roads:
-        role = "limit" if road.is_limit else f"{road.median / limit:5.2f} of the limit"
+        limit = smallest if road.limit is None else road.limit.median
+        role = "limit" if road.is_limit else f"{road.median / limit:5.2f} of its limit"
         print(
             f"  {road.name:<46} {road.median:9.0f}/s  "
             f"({min(road.rates):.0f}-{max(road.rates):.0f}, n={len(road.rates)})  {role}"
