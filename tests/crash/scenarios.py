@@ -265,6 +265,13 @@ async def _linked(scene: Scene) -> None:
     await scene.receive(await _make_link(scene, "other"))
 
 
+async def _link_under_way(scene: Scene) -> None:
+    """Stripe made it, its answer was lost: the operation that makes it is pending."""
+    await _something_to_sell(scene)
+    scene.desk.fault("drop_after", "payment_links.create")
+    await scene.receive(await _make_link(scene, "other"))
+
+
 async def _withdraw_link(scene: Scene) -> None:
     desk = replace(scene.desk, entity_id=scene.entity_id)
     link = await _make_link(scene, "other")
@@ -414,6 +421,13 @@ SCENARIOS: Final = (
     Scenario("a payment link", _link, prepare=_something_to_sell),
     Scenario("a payment link, its answer lost", recover, prepare=_link_whose_answer_was_lost),
     Scenario("a payment link is withdrawn", _withdraw_link, prepare=_linked),
+    Scenario(
+        "a payment link is withdrawn too early",
+        _withdraw_link,
+        ends=None,
+        prepare=_link_under_way,
+        after_death=("succeeded",),
+    ),
     Scenario("blocked", buy, ends=None, prepare=_buy_with_another_key),
     Scenario("another key meanwhile", _buy_with_another_key, prepare=leave_pending),
     Scenario("unknown plan", _unknown_plan, ends="failed"),

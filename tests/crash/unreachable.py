@@ -11,7 +11,6 @@ UNREACHABLE: Final = {
     f"{_TRANSACTION}:Database.is_reachable:2": "readiness: not on the write path",
     f"{_TRANSACTION}:Database.close:1": "shutting down: not on the write path",
     f"{_TRANSACTION}:_commit:3": "cancellation under COMMIT: tests/integration/storage kills there",
-    "checkout.handlers.claim:_claim:9": "no action is built that is blocked by what it gathers",
     **dict.fromkeys(
         (
             "checkout.handlers.commands:handle_command:1",
