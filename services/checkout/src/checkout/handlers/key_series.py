@@ -105,8 +105,8 @@ async def _with_the_others(
     lease: HeldLease,
     found: Found[T],
 ) -> Found[T]:
-    """What an earlier key of the series may have made after all. Best effort: the sweep for
-    orphans finds what is missed here."""
+    """What an earlier key of the series may have made after all. Best effort: what is
+    missed here nobody can pay, because its address never left."""
     seen = await look(context, steps, request, lease)
     if not isinstance(seen, Found):
         return found
